@@ -1,0 +1,63 @@
+# One executable per x_test.c beside x.c (unit) and per tests/**/x_test.c (cross-module).
+find_package(cmocka REQUIRED)
+
+set(TGL_SHARED_DIR "${CMAKE_SOURCE_DIR}/../shared" CACHE PATH "reference data of others; tests skip where it is absent")
+
+function(tgl_add_test source label)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE TGL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TGL_VERSION_STRING="${PROJECT_VERSION}")
+  target_link_libraries(${name} PRIVATE trigline_static ${CMOCKA_LIBRARIES})
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS ${label} SKIP_RETURN_CODE 77
+    ENVIRONMENT "TGL_SHARED_DIR=${TGL_SHARED_DIR};TGL_COMMAND=$<TARGET_FILE:trigline>;TGL_BUILD_DIR=${CMAKE_BINARY_DIR}")
+endfunction()
+
+file(GLOB_RECURSE TGL_UNIT_TESTS CONFIGURE_DEPENDS src/*_test.c)
+foreach(source IN LISTS TGL_UNIT_TESTS)
+  tgl_add_test(${source} unit)
+endforeach()
+foreach(kind conformance golden cli interop)
+  file(GLOB TGL_KIND_TESTS CONFIGURE_DEPENDS tests/${kind}/*_test.c)
+  foreach(source IN LISTS TGL_KIND_TESTS)
+    tgl_add_test(${source} ${kind})
+  endforeach()
+  # A shell or Python test gets the command, the shared data and a Python with the peers in its environment.
+  file(GLOB TGL_KIND_SCRIPTS CONFIGURE_DEPENDS tests/${kind}/*_test.sh tests/${kind}/*_test.py)
+  foreach(source IN LISTS TGL_KIND_SCRIPTS)
+    get_filename_component(name ${source} NAME_WE)
+    if(source MATCHES "\\.py$")
+      add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/tools/peer-python ${source})
+    else()
+      add_test(NAME ${name} COMMAND sh ${source})
+    endif()
+    set_tests_properties(${name} PROPERTIES TIMEOUT 1200 LABELS ${kind} SKIP_RETURN_CODE 77
+      ENVIRONMENT "TGL_SHARED_DIR=${TGL_SHARED_DIR};TGL_COMMAND=$<TARGET_FILE:trigline>;TGL_SOURCE_DIR=${CMAKE_SOURCE_DIR};TGL_BUILD_DIR=${CMAKE_BINARY_DIR}")
+  endforeach()
+endforeach()
+
+# The house: includes point down (design, "The house"); public headers stand alone in C99 and C++.
+add_test(NAME layering COMMAND sh ${CMAKE_SOURCE_DIR}/tools/check-layers ${CMAKE_SOURCE_DIR})
+add_test(NAME headers COMMAND sh ${CMAKE_SOURCE_DIR}/tools/check-headers ${CMAKE_SOURCE_DIR})
+add_test(NAME house_rules COMMAND sh ${CMAKE_SOURCE_DIR}/tools/check-rules ${CMAKE_SOURCE_DIR})
+set_tests_properties(layering headers house_rules PROPERTIES LABELS unit TIMEOUT 120)
+
+# Fuzz harnesses: libFuzzer in the fuzz preset; everywhere else each replays its corpus and a seeded mutation of it.
+file(GLOB TGL_FUZZERS CONFIGURE_DEPENDS fuzz/fuzz_*.c)
+foreach(source IN LISTS TGL_FUZZERS)
+  get_filename_component(name ${source} NAME_WE)
+  if(TGL_LIBFUZZER)
+    add_executable(${name} ${source})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    add_executable(${name} ${source} fuzz/replay.c)
+  endif()
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
+  target_link_libraries(${name} PRIVATE trigline_static)
+  if(NOT TGL_LIBFUZZER)
+    add_test(NAME ${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${name})
+    set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 300)
+  endif()
+endforeach()

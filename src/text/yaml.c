@@ -1,0 +1,191 @@
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "text/json.h"
+
+enum { TEXT_LIMIT = 16 * 1024 * 1024, MAX_DEPTH = 64, MAX_VALUES = 1000000 };
+
+typedef struct reader {
+    yaml_document_t document;
+    const char *source;
+    size_t n_value; /* counted through aliases too, so that an alias bomb ends early */
+} reader;
+
+static tgl_status refuse(const reader *r, const yaml_node_t *node, const char *what, tgl_error *err)
+{
+    return tgl__fail_at(err, TGL_EFORMAT, node->start_mark.index, "%s:%zu:%zu: %s", r->source,
+                        node->start_mark.line + 1, node->start_mark.column + 1, what);
+}
+
+static bool is_one_of(const char *text, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (strcmp(text, *words) == 0)
+            return true;
+    return false;
+}
+
+/* The YAML 1.2 core schema, plus yes/no as plain strings (1.1's trap is not repeated). */
+static tgl_json *plain_scalar(const char *text)
+{
+    static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+    static const char *const trues[] = {"true", "True", "TRUE", NULL};
+    static const char *const falses[] = {"false", "False", "FALSE", NULL};
+    if (is_one_of(text, nulls))
+        return tgl__json_new_null();
+    if (is_one_of(text, trues) || is_one_of(text, falses))
+        return tgl__json_new_bool(is_one_of(text, trues));
+    char *end;
+    if (strspn(text, "+-0123456789xabcdefABCDEF") == strlen(text) && strpbrk(text, "0123456789") != NULL) {
+        errno = 0;
+        bool hex = strncmp(text, "0x", 2) == 0;
+        long long v = strtoll(text, &end, hex ? 16 : 10);
+        if (*end == '\0' && errno == 0)
+            return tgl__json_new_int(v);
+    }
+    if (strspn(text, "+-.0123456789eE") == strlen(text) && strpbrk(text, "0123456789") != NULL) {
+        double v = strtod(text, &end);
+        if (*end == '\0' && isfinite(v))
+            return tgl__json_new_real(v);
+    }
+    return tgl__json_new_string(text);
+}
+
+static tgl_status convert(tgl_json **out, reader *r, int id, int depth, tgl_error *err);
+
+static tgl_status put_pair(tgl_json *object, reader *r, const yaml_node_pair_t *pair, int depth,
+                           tgl_error *err)
+{
+    yaml_node_t *key = yaml_document_get_node(&r->document, pair->key);
+    if (key->type != YAML_SCALAR_NODE)
+        return refuse(r, key, "expected a plain key, found a list or mapping", err);
+    const char *name = (const char *)key->data.scalar.value;
+    if (strlen(name) != key->data.scalar.length)
+        return refuse(r, key, "key with a zero byte", err);
+    tgl_json *value;
+    TGL_TRY(convert(&value, r, pair->value, depth + 1, err));
+    if (strcmp(name, "<<") == 0) { /* merge key: what stands in the mapping itself wins */
+        const char *inner;
+        tgl_json *item;
+        for (size_t i = 0; tgl__json_entry(value, i, &inner, &item); i++)
+            if (tgl__json_get(object, inner) == NULL)
+                tgl__json_put(object, inner, tgl__json_share(item));
+        tgl__json_free(value);
+        return TGL_OK;
+    }
+    return tgl__json_put(object, name, value) ? TGL_OK : tgl__fail_nomem(err);
+}
+
+static tgl_status check_duplicate(const reader *r, const yaml_node_t *node, const yaml_node_pair_t *pair,
+                                  tgl_error *err)
+{
+    yaml_document_t *document = (yaml_document_t *)(uintptr_t)&r->document;
+    yaml_node_t *key = yaml_document_get_node(document, pair->key);
+    for (const yaml_node_pair_t *p = node->data.mapping.pairs.start; p < pair; p++) {
+        yaml_node_t *other = yaml_document_get_node(document, p->key);
+        if (key->type == YAML_SCALAR_NODE && other->type == YAML_SCALAR_NODE &&
+            strcmp((char *)key->data.scalar.value, (char *)other->data.scalar.value) == 0)
+            return refuse(r, key, "the same key twice in one mapping", err);
+    }
+    return TGL_OK;
+}
+
+static tgl_status convert_mapping(tgl_json **out, reader *r, yaml_node_t *node, int depth, tgl_error *err)
+{
+    tgl_json *object = tgl__json_object();
+    tgl_status status = object == NULL ? tgl__fail_nomem(err) : TGL_OK;
+    for (int merge = 0; merge < 2; merge++)
+        for (yaml_node_pair_t *p = node->data.mapping.pairs.start;
+             status == TGL_OK && p < node->data.mapping.pairs.top; p++) {
+            yaml_node_t *key = yaml_document_get_node(&r->document, p->key);
+            bool is_merge = key->type == YAML_SCALAR_NODE && strcmp((char *)key->data.scalar.value, "<<") == 0;
+            if (is_merge != (merge == 1))
+                continue;
+            status = check_duplicate(r, node, p, err);
+            if (status == TGL_OK)
+                status = put_pair(object, r, p, depth, err);
+        }
+    if (status != TGL_OK)
+        tgl__json_free(object);
+    else
+        *out = object;
+    return status;
+}
+
+static tgl_status convert_sequence(tgl_json **out, reader *r, yaml_node_t *node, int depth, tgl_error *err)
+{
+    tgl_json *array = tgl__json_array();
+    tgl_status status = array == NULL ? tgl__fail_nomem(err) : TGL_OK;
+    for (yaml_node_item_t *i = node->data.sequence.items.start;
+         status == TGL_OK && i < node->data.sequence.items.top; i++) {
+        tgl_json *item;
+        status = convert(&item, r, *i, depth + 1, err);
+        if (status == TGL_OK && !tgl__json_append(array, item))
+            status = tgl__fail_nomem(err);
+    }
+    if (status != TGL_OK)
+        tgl__json_free(array);
+    else
+        *out = array;
+    return status;
+}
+
+static tgl_status convert(tgl_json **out, reader *r, int id, int depth, tgl_error *err)
+{
+    yaml_node_t *node = yaml_document_get_node(&r->document, id);
+    if (node == NULL)
+        return tgl__fail(err, TGL_EFORMAT, "%s: broken document", r->source);
+    if (depth > MAX_DEPTH || ++r->n_value > MAX_VALUES)
+        return refuse(r, node, "nested too deep or too large", err);
+    if (node->type == YAML_MAPPING_NODE)
+        return convert_mapping(out, r, node, depth, err);
+    if (node->type == YAML_SEQUENCE_NODE)
+        return convert_sequence(out, r, node, depth, err);
+    const char *text = (const char *)node->data.scalar.value;
+    if (strlen(text) != node->data.scalar.length)
+        return refuse(r, node, "text with a zero byte", err);
+    bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    *out = plain ? plain_scalar(text) : tgl__json_new_string(text);
+    return *out == NULL ? refuse(r, node, "text that is not UTF-8", err) : TGL_OK;
+}
+
+tgl_status tgl__yaml_parse(tgl_json **out, const char *text, size_t n, const char *source, tgl_error *err)
+{
+    yaml_parser_t parser;
+    if (n > TEXT_LIMIT)
+        return tgl__fail(err, TGL_ELIMIT, "%s: larger than %d bytes", source, TEXT_LIMIT);
+    if (!yaml_parser_initialize(&parser))
+        return tgl__fail_nomem(err);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
+    reader r = {.source = source};
+    tgl_status status;
+    if (!yaml_parser_load(&parser, &r.document)) {
+        status = tgl__fail_at(err, TGL_EFORMAT, parser.problem_mark.index, "%s:%zu:%zu: %s", source,
+                              parser.problem_mark.line + 1, parser.problem_mark.column + 1,
+                              parser.problem != NULL ? parser.problem : "not YAML");
+    } else {
+        if (yaml_document_get_root_node(&r.document) == NULL)
+            status = tgl__fail(err, TGL_EFORMAT, "%s: the document is empty", source);
+        else
+            status = convert(out, &r, 1, 0, err);
+        yaml_document_delete(&r.document);
+    }
+    yaml_parser_delete(&parser);
+    return status;
+}
+
+tgl_status tgl__yaml_read(tgl_json **out, const char *path, tgl_error *err)
+{
+    char *text;
+    size_t n;
+    TGL_TRY(tgl__file_read(&text, &n, path, TEXT_LIMIT, err));
+    tgl_status status = tgl__yaml_parse(out, text, n, path, err);
+    tgl__free(text);
+    return status;
+}
