@@ -19,22 +19,25 @@ extern "C" {
 #define TGL_NODISCARD
 #endif
 
-/** What a call answers. Everything but TGL_OK leaves the outputs untouched unless said otherwise. */
+/** What a call answers. Everything but TGL_OK leaves the outputs untouched unless said
+ * otherwise. */
 typedef enum tgl_status {
     TGL_OK = 0,
-    TGL_EUSAGE = -1,       /**< the caller asked for something that makes no sense */
-    TGL_ENOMEM = -2,       /**< memory ran out */
-    TGL_EIO = -3,          /**< the operating system refused: file, disk, process */
-    TGL_EFORMAT = -4,      /**< a file or text is malformed, truncated or fails its checksum */
+    TGL_EUSAGE = -1,  /**< the caller asked for something that makes no sense */
+    TGL_ENOMEM = -2,  /**< memory ran out */
+    TGL_EIO = -3,     /**< the operating system refused: file, disk, process */
+    TGL_EFORMAT = -4, /**< a file or text is malformed, truncated or fails its checksum */
     TGL_EUNSUPPORTED = -5, /**< well-formed, but outside what this build handles */
     TGL_ENOTFOUND = -6,    /**< a name, branch, stage or object does not exist */
-    TGL_EMISMATCH = -7,    /**< a negative verdict: two things that must be equal are not; a gate refused */
-    TGL_ECANCELLED = -8,   /**< the caller's progress said stop */
-    TGL_ELIMIT = -9,       /**< a bound was exceeded: width, depth, count, size, time */
-    TGL_EMISSING = -10     /**< an optional part or an outside tool is not installed */
+    TGL_EMISMATCH = -7,  /**< a negative verdict: two things that must be equal are not; a
+                            gate refused */
+    TGL_ECANCELLED = -8, /**< the caller's progress said stop */
+    TGL_ELIMIT = -9,     /**< a bound was exceeded: width, depth, count, size, time */
+    TGL_EMISSING = -10   /**< an optional part or an outside tool is not installed */
 } tgl_status;
 
-/** Where and why a call failed. Caller-owned; every function takes NULL for "not interested". */
+/** Where and why a call failed. Caller-owned; every function takes NULL for "not
+ * interested". */
 typedef struct tgl_error {
     tgl_status code;
     uint64_t offset;   /**< byte offset in the file or text, or TGL_NO_OFFSET */
@@ -43,9 +46,11 @@ typedef struct tgl_error {
 
 #define TGL_NO_OFFSET UINT64_MAX
 
-/** Progress of a long call, and its only way to be stopped. Calls may come from any thread, one at a time. */
+/** Progress of a long call, and its only way to be stopped. Calls may come from any
+ * thread, one at a time. */
 typedef struct tgl_progress {
-    /** `done` of `total` units (`total` 0: unknown); `label` lives for the call only. May be NULL. */
+    /** `done` of `total` units (`total` 0: unknown); `label` lives for the call only. May
+     * be NULL. */
     void (*report)(void *user, const char *label, uint64_t done, uint64_t total);
     /** Non-zero: stop soon with TGL_ECANCELLED, nothing half-written. May be NULL. */
     int (*cancelled)(void *user);
@@ -58,7 +63,8 @@ TGL_API const char *tgl_version(void);
 /** The name of a status, "TGL_EFORMAT" for example. Static storage. */
 TGL_API const char *tgl_status_name(tgl_status status);
 
-/** Release memory that a function of this library handed over as "release with tgl_free". NULL is accepted. */
+/** Release memory that a function of this library handed over as "release with tgl_free".
+ * NULL is accepted. */
 TGL_API void tgl_free(void *memory);
 
 #ifdef __cplusplus

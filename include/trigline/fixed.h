@@ -29,7 +29,7 @@ typedef enum tgl_overflow {
     TGL_WRAP = 0,     /**< modulo 2^width */
     TGL_SAT = 1,      /**< clamp to [m, M] */
     TGL_SAT_ZERO = 2, /**< 0 when outside */
-    TGL_SAT_SYM = 3   /**< clamp to [-M, M], also an in-range m; unsigned: below gives 0 */
+    TGL_SAT_SYM = 3 /**< clamp to [-M, M], also an in-range m; unsigned: below gives 0 */
 } tgl_overflow;
 
 enum { TGL_N_ROUND = 7, TGL_N_OVERFLOW = 4 };
@@ -41,7 +41,7 @@ enum { TGL_N_ROUND = 7, TGL_N_OVERFLOW = 4 };
 typedef struct tgl_type {
     uint8_t is_signed; /**< 0 or 1; the sign counts in the width */
     uint8_t width;     /**< 1 … TGL_MAX_WIDTH bits */
-    int16_t frac;      /**< bits after the binary point; may be negative or exceed width */
+    int16_t frac; /**< bits after the binary point; may be negative or exceed width */
 } tgl_type;
 
 /** A conversion: into `type` by `round`, then `overflow`. */
@@ -68,7 +68,8 @@ TGL_API int64_t tgl_quantise(int64_t code, int frac, const tgl_quant *quant);
  * Convert a double the same way (the double's exact value; AMD's double constructor).
  * @return TGL_EFORMAT for NaN and infinities, `*out` untouched.
  */
-TGL_API TGL_NODISCARD tgl_status tgl_quantise_double(int64_t *out, double value, const tgl_quant *quant,
+TGL_API TGL_NODISCARD tgl_status tgl_quantise_double(int64_t *out, double value,
+                                                     const tgl_quant *quant,
                                                      tgl_error *err);
 
 /** The code's value as a double: exact up to 53 bits. */
@@ -77,8 +78,10 @@ TGL_API double tgl_code_to_double(int64_t code, int frac);
 /** "TRN", "RND_CONV", "SAT_SYM" …: static names; NULL for an unknown value. */
 TGL_API const char *tgl_round_name(tgl_round round);
 TGL_API const char *tgl_overflow_name(tgl_overflow overflow);
-TGL_API TGL_NODISCARD tgl_status tgl_round_parse(tgl_round *out, const char *name, tgl_error *err);
-TGL_API TGL_NODISCARD tgl_status tgl_overflow_parse(tgl_overflow *out, const char *name, tgl_error *err);
+TGL_API TGL_NODISCARD tgl_status tgl_round_parse(tgl_round *out, const char *name,
+                                                 tgl_error *err);
+TGL_API TGL_NODISCARD tgl_status tgl_overflow_parse(tgl_overflow *out, const char *name,
+                                                    tgl_error *err);
 
 /** Longest text of tgl_type_format and tgl_quant_format, with its zero. */
 #define TGL_TYPE_TEXT 64
@@ -87,8 +90,10 @@ TGL_API TGL_NODISCARD tgl_status tgl_overflow_parse(tgl_overflow *out, const cha
 TGL_API void tgl_type_format(char out[TGL_TYPE_TEXT], tgl_type type);
 /** "fixed<W,I,RND_CONV,SAT>"; the modes are left out when TRN and WRAP. */
 TGL_API void tgl_quant_format(char out[TGL_TYPE_TEXT], const tgl_quant *quant);
-/** Read what the two above write (also with "ap_" in front, blanks, "AP_" before modes). */
-TGL_API TGL_NODISCARD tgl_status tgl_quant_parse(tgl_quant *out, const char *text, tgl_error *err);
+/** Read what the two above write (also with "ap_" in front, blanks, "AP_" before modes).
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_quant_parse(tgl_quant *out, const char *text,
+                                                 tgl_error *err);
 
 #ifdef __cplusplus
 }

@@ -70,7 +70,8 @@ void tgl__buffer_printf(tgl_buffer *buffer, const char *format, ...)
     va_end(again);
 }
 
-tgl_status tgl__buffer_finish(tgl_buffer *buffer, char **out, size_t *size, tgl_error *err)
+tgl_status tgl__buffer_finish(tgl_buffer *buffer, char **out, size_t *size,
+                              tgl_error *err)
 {
     if (!reserve(buffer, 0)) {
         tgl__buffer_release(buffer);

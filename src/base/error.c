@@ -11,18 +11,18 @@ const char *tgl_version(void)
 
 const char *tgl_status_name(tgl_status status)
 {
-    static const char *const names[] = {"TGL_OK",         "TGL_EUSAGE",       "TGL_ENOMEM",
-                                        "TGL_EIO",        "TGL_EFORMAT",      "TGL_EUNSUPPORTED",
-                                        "TGL_ENOTFOUND",  "TGL_EMISMATCH",    "TGL_ECANCELLED",
-                                        "TGL_ELIMIT",     "TGL_EMISSING"};
+    static const char *const names[] = {
+        "TGL_OK",         "TGL_EUSAGE",       "TGL_ENOMEM",    "TGL_EIO",
+        "TGL_EFORMAT",    "TGL_EUNSUPPORTED", "TGL_ENOTFOUND", "TGL_EMISMATCH",
+        "TGL_ECANCELLED", "TGL_ELIMIT",       "TGL_EMISSING"};
     int index = -(int)status;
     if (index < 0 || (size_t)index >= sizeof names / sizeof names[0])
         return "unknown status";
     return names[index];
 }
 
-static void set_message(tgl_error *err, tgl_status code, uint64_t offset, const char *format,
-                        va_list args)
+static void set_message(tgl_error *err, tgl_status code, uint64_t offset,
+                        const char *format, va_list args)
 {
     err->code = code;
     err->offset = offset;
@@ -43,7 +43,8 @@ tgl_status tgl__fail(tgl_error *err, tgl_status code, const char *format, ...)
     return code;
 }
 
-tgl_status tgl__fail_at(tgl_error *err, tgl_status code, uint64_t offset, const char *format, ...)
+tgl_status tgl__fail_at(tgl_error *err, tgl_status code, uint64_t offset,
+                        const char *format, ...)
 {
     if (err != NULL) {
         va_list args;
@@ -57,8 +58,8 @@ tgl_status tgl__fail_at(tgl_error *err, tgl_status code, uint64_t offset, const 
 tgl_status tgl__fail_errno(tgl_error *err, const char *what, const char *path)
 {
     int number = errno;
-    return tgl__fail(err, number == ENOENT ? TGL_ENOTFOUND : TGL_EIO, "%s '%s': %s", what, path,
-                     strerror(number));
+    return tgl__fail(err, number == ENOENT ? TGL_ENOTFOUND : TGL_EIO, "%s '%s': %s", what,
+                     path, strerror(number));
 }
 
 tgl_status tgl__fail_nomem(tgl_error *err)

@@ -11,14 +11,18 @@
 #define TGL_PRINTF(fmt, args)
 #endif
 
-/* Set `err` (may be NULL) and return `code`, so that `return tgl__fail(...)` reads well. */
-tgl_status tgl__fail(tgl_error *err, tgl_status code, const char *format, ...) TGL_PRINTF(3, 4);
-tgl_status tgl__fail_at(tgl_error *err, tgl_status code, uint64_t offset, const char *format, ...)
-    TGL_PRINTF(4, 5);
+/* Set `err` (may be NULL) and return `code`, so that `return tgl__fail(...)` reads well.
+ */
+tgl_status tgl__fail(tgl_error *err, tgl_status code, const char *format, ...)
+    TGL_PRINTF(3, 4);
+tgl_status tgl__fail_at(tgl_error *err, tgl_status code, uint64_t offset,
+                        const char *format, ...) TGL_PRINTF(4, 5);
 tgl_status tgl__fail_errno(tgl_error *err, const char *what, const char *path);
 tgl_status tgl__fail_nomem(tgl_error *err);
-/* Put "<context>: " before the message that `err` holds; returns err's code (or `code` when err is NULL). */
-tgl_status tgl__fail_context(tgl_error *err, tgl_status code, const char *format, ...) TGL_PRINTF(3, 4);
+/* Put "<context>: " before the message that `err` holds; returns err's code (or `code`
+ * when err is NULL). */
+tgl_status tgl__fail_context(tgl_error *err, tgl_status code, const char *format, ...)
+    TGL_PRINTF(3, 4);
 
 #define TGL_TRY(call)                                                                    \
     do {                                                                                 \

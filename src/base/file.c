@@ -21,8 +21,8 @@ tgl_status tgl__file_map(tgl_mapping *out, const char *path, tgl_error *err)
     struct stat info;
     if (fstat(fd, &info) != 0 || S_ISDIR(info.st_mode)) {
         close(fd);
-        return tgl__fail(err, TGL_EIO, "cannot read '%s': expected a file, found %s", path,
-                         "a directory");
+        return tgl__fail(err, TGL_EIO, "cannot read '%s': expected a file, found %s",
+                         path, "a directory");
     }
     tgl_mapping map = {nothing, (size_t)info.st_size, NULL};
     if (map.size > 0) {
@@ -46,7 +46,8 @@ void tgl__file_unmap(tgl_mapping *mapping)
     *mapping = (tgl_mapping){0};
 }
 
-tgl_status tgl__file_read(char **out, size_t *size, const char *path, size_t limit, tgl_error *err)
+tgl_status tgl__file_read(char **out, size_t *size, const char *path, size_t limit,
+                          tgl_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -72,7 +73,8 @@ tgl_status tgl__file_read(char **out, size_t *size, const char *path, size_t lim
         size_t n = fread(bytes + used, 1, capacity - used - 1, f);
         used += n;
         if (used > limit) {
-            status = tgl__fail(err, TGL_ELIMIT, "'%s' is larger than %zu bytes", path, limit);
+            status =
+                tgl__fail(err, TGL_ELIMIT, "'%s' is larger than %zu bytes", path, limit);
             break;
         }
         if (n == 0) {
@@ -123,7 +125,8 @@ tgl_status tgl__writer_open(tgl_writer *out, const char *path, tgl_error *err)
     return TGL_OK;
 }
 
-tgl_status tgl__writer_put(tgl_writer *writer, const void *bytes, size_t n, tgl_error *err)
+tgl_status tgl__writer_put(tgl_writer *writer, const void *bytes, size_t n,
+                           tgl_error *err)
 {
     if (n > 0 && fwrite(bytes, 1, n, writer->stream) != n)
         return tgl__fail_errno(err, "cannot write", writer->path);
@@ -133,7 +136,8 @@ tgl_status tgl__writer_put(tgl_writer *writer, const void *bytes, size_t n, tgl_
 tgl_status tgl__writer_commit(tgl_writer *writer, tgl_error *err)
 {
     bool good = fflush(writer->stream) == 0 && fsync(fileno(writer->stream)) == 0;
-    tgl_status status = good ? TGL_OK : tgl__fail_errno(err, "cannot write", writer->path);
+    tgl_status status =
+        good ? TGL_OK : tgl__fail_errno(err, "cannot write", writer->path);
     fclose(writer->stream);
     writer->stream = NULL;
     if (status == TGL_OK && rename(writer->temporary, writer->path) != 0)
@@ -242,7 +246,8 @@ char *tgl__find_program(const char *name)
         char *full = dir == NULL ? NULL : tgl__path_join(dir, name);
         tgl__free(dir);
         struct stat info;
-        if (full != NULL && access(full, X_OK) == 0 && stat(full, &info) == 0 && S_ISREG(info.st_mode))
+        if (full != NULL && access(full, X_OK) == 0 && stat(full, &info) == 0 &&
+            S_ISREG(info.st_mode))
             return full;
         tgl__free(full);
         path += n + (path[n] == ':');

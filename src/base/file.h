@@ -15,8 +15,10 @@ typedef struct tgl_mapping {
 tgl_status tgl__file_map(tgl_mapping *out, const char *path, tgl_error *err);
 void tgl__file_unmap(tgl_mapping *mapping);
 
-/* The whole file, zero-terminated; TGL_ELIMIT above `limit` bytes. Release with tgl__free. */
-tgl_status tgl__file_read(char **out, size_t *size, const char *path, size_t limit, tgl_error *err);
+/* The whole file, zero-terminated; TGL_ELIMIT above `limit` bytes. Release with
+ * tgl__free. */
+tgl_status tgl__file_read(char **out, size_t *size, const char *path, size_t limit,
+                          tgl_error *err);
 
 /* A file being written: nothing appears at `path` before commit. */
 typedef struct tgl_writer {
@@ -25,9 +27,12 @@ typedef struct tgl_writer {
 } tgl_writer;
 
 tgl_status tgl__writer_open(tgl_writer *out, const char *path, tgl_error *err);
-tgl_status tgl__writer_put(tgl_writer *writer, const void *bytes, size_t n, tgl_error *err);
-tgl_status tgl__writer_commit(tgl_writer *writer, tgl_error *err); /* flush, fsync, rename; releases */
-void tgl__writer_abandon(tgl_writer *writer); /* removes the temporary; accepts a released writer */
+tgl_status tgl__writer_put(tgl_writer *writer, const void *bytes, size_t n,
+                           tgl_error *err);
+tgl_status tgl__writer_commit(tgl_writer *writer,
+                              tgl_error *err); /* flush, fsync, rename; releases */
+void tgl__writer_abandon(
+    tgl_writer *writer); /* removes the temporary; accepts a released writer */
 
 tgl_status tgl__file_write(const char *path, const void *bytes, size_t n, tgl_error *err);
 tgl_status tgl__make_dirs(const char *path, tgl_error *err); /* like mkdir -p */

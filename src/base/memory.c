@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The one mutable global of the library: the countdown of the allocation-failure tests. */
+/* The one mutable global of the library: the countdown of the allocation-failure tests.
+ */
 static atomic_long allocations_left = -1;
 
 void tgl__alloc_fail_after(long n)
@@ -47,7 +48,8 @@ void *tgl__realloc(void *memory, size_t count, size_t size)
 void *tgl__aligned(size_t count, size_t size)
 {
     size_t bytes;
-    if (!tgl__mul_size(&bytes, count, size) || bytes > SIZE_MAX - 64 || !allocation_allowed())
+    if (!tgl__mul_size(&bytes, count, size) || bytes > SIZE_MAX - 64 ||
+        !allocation_allowed())
         return NULL;
     bytes = (bytes + 63) & ~(size_t)63;
     return aligned_alloc(64, bytes == 0 ? 64 : bytes);

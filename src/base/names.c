@@ -23,7 +23,8 @@ static size_t distance(const char *a, const char *b)
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
             size_t above = row[j];
-            bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+            bool same =
+                tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
             row[j] = smaller(smaller(row[j], row[j - 1]) + 1, diagonal + (same ? 0 : 1));
             diagonal = above;
         }

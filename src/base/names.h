@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The candidate closest to `name` (edit distance, case-blind first), or NULL if none is close. */
+/* The candidate closest to `name` (edit distance, case-blind first), or NULL if none is
+ * close. */
 const char *tgl__near_name(const char *name, const char *const *candidates, size_t n);
 
 /* Shell-style match of a whole name: `*`, `?`, `[...]`. */

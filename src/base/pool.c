@@ -40,7 +40,8 @@ size_t tgl__thread_count(size_t asked)
     return n < 1 ? 1 : (size_t)n;
 }
 
-static void note_failure(shared *loop, size_t index, tgl_status status, const tgl_error *error)
+static void note_failure(shared *loop, size_t index, tgl_status status,
+                         const tgl_error *error)
 {
     pthread_mutex_lock(&loop->lock);
     if (loop->status == TGL_OK || index < loop->failed_index) {
@@ -68,7 +69,8 @@ static void *run_worker(void *argument)
     return NULL;
 }
 
-tgl_status tgl__parallel(size_t n_item, size_t n_thread, tgl_work work, void *context, tgl_error *err)
+tgl_status tgl__parallel(size_t n_item, size_t n_thread, tgl_work work, void *context,
+                         tgl_error *err)
 {
     n_thread = tgl__thread_count(n_thread);
     if (n_thread > n_item)
@@ -80,12 +82,14 @@ tgl_status tgl__parallel(size_t n_item, size_t n_thread, tgl_work work, void *co
         pthread_mutex_destroy(&loop.lock);
         return tgl__fail_nomem(err);
     }
-    size_t started = 1; /* the caller's thread is worker 0; fewer threads than asked still finish */
+    size_t started =
+        1; /* the caller's thread is worker 0; fewer threads than asked still finish */
     workers[0] = (worker){&loop, 0, pthread_self()};
     for (; started < n_thread; started++) {
         workers[started].loop = &loop;
         workers[started].number = started;
-        if (pthread_create(&workers[started].thread, NULL, run_worker, &workers[started]) != 0)
+        if (pthread_create(&workers[started].thread, NULL, run_worker,
+                           &workers[started]) != 0)
             break;
     }
     run_worker(&workers[0]);

@@ -25,12 +25,14 @@ static double now_s(void)
 }
 
 /* Between fork and exec: only async-signal-safe calls. */
-static _Noreturn void become(const tgl_subprocess *process, const char *program, int out_fd)
+static _Noreturn void become(const tgl_subprocess *process, const char *program,
+                             int out_fd)
 {
     setpgid(0, 0);
     signal(SIGINT, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
-    int in_fd = open(process->stdin_path != NULL ? process->stdin_path : "/dev/null", O_RDONLY);
+    int in_fd =
+        open(process->stdin_path != NULL ? process->stdin_path : "/dev/null", O_RDONLY);
     if (in_fd < 0 || dup2(in_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(out_fd, 2) < 0)
         _exit(127);
     if (process->directory != NULL && chdir(process->directory) != 0)
@@ -56,8 +58,8 @@ static void keep_tail(tgl_buffer *tail, const char *bytes, size_t n)
 }
 
 /* Read until the child closes its output or a reason to stop comes up. */
-static tgl_status watch(const tgl_subprocess *process, int fd, double start, tgl_buffer *tail,
-                        bool *timed_out, tgl_error *err)
+static tgl_status watch(const tgl_subprocess *process, int fd, double start,
+                        tgl_buffer *tail, bool *timed_out, tgl_error *err)
 {
     char chunk[8192];
     for (;;) {
@@ -80,9 +82,10 @@ static tgl_status watch(const tgl_subprocess *process, int fd, double start, tgl
     }
 }
 
-/* The child may outlive its output pipe (or have none): wait for its end under the same rules. */
-static tgl_status reap(const tgl_subprocess *process, pid_t child, double start, bool *timed_out,
-                       int *raw, tgl_error *err)
+/* The child may outlive its output pipe (or have none): wait for its end under the same
+ * rules. */
+static tgl_status reap(const tgl_subprocess *process, pid_t child, double start,
+                       bool *timed_out, int *raw, tgl_error *err)
 {
     for (;;) {
         pid_t got = waitpid(child, raw, WNOHANG);
@@ -95,7 +98,8 @@ static tgl_status reap(const tgl_subprocess *process, pid_t child, double start,
             return TGL_OK;
         }
         TGL_TRY(tgl__progress(process->progress,
-                              process->label != NULL ? process->label : process->argv[0], 0, 0, err));
+                              process->label != NULL ? process->label : process->argv[0],
+                              0, 0, err));
         struct timespec nap = {0, 5 * 1000 * 1000};
         nanosleep(&nap, NULL);
     }
@@ -111,21 +115,26 @@ static void kill_group(pid_t child, int *raw)
         ;
 }
 
-tgl_status tgl__subprocess_run(tgl_subprocess_result *out, const tgl_subprocess *process, tgl_error *err)
+tgl_status tgl__subprocess_run(tgl_subprocess_result *out, const tgl_subprocess *process,
+                               tgl_error *err)
 {
     *out = (tgl_subprocess_result){0};
     char *program = tgl__find_program(process->argv[0]);
     if (program == NULL)
-        return tgl__fail(err, TGL_EMISSING, "'%s' is not installed or not in PATH", process->argv[0]);
+        return tgl__fail(err, TGL_EMISSING, "'%s' is not installed or not in PATH",
+                         process->argv[0]);
     int pipe_fd[2] = {-1, -1};
     int log_fd = -1;
     if (process->output_path != NULL)
-        log_fd = open(process->output_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        log_fd =
+            open(process->output_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     else if (pipe(pipe_fd) == 0)
         log_fd = pipe_fd[1];
     if (log_fd < 0) {
         tgl__free(program);
-        return tgl__fail_errno(err, "cannot open", process->output_path != NULL ? process->output_path : "pipe");
+        return tgl__fail_errno(err, "cannot open",
+                               process->output_path != NULL ? process->output_path
+                                                            : "pipe");
     }
     double start = now_s();
     pid_t child = fork();

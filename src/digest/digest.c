@@ -22,7 +22,8 @@ tgl_status tgl__sha256(tgl_sha256 *out, const void *bytes, size_t n, tgl_error *
     return TGL_OK;
 }
 
-tgl_status tgl__sha256_file(tgl_sha256 *out, uint64_t *size, const char *path, tgl_error *err)
+tgl_status tgl__sha256_file(tgl_sha256 *out, uint64_t *size, const char *path,
+                            tgl_error *err)
 {
     tgl_mapping map;
     TGL_TRY(tgl__file_map(&map, path, err));
@@ -58,7 +59,8 @@ tgl_status tgl__sha256_parse(tgl_sha256 *out, const char *text, tgl_error *err)
             digest.bytes[i / 2] = (uint8_t)(digest.bytes[i / 2] | (unsigned)v);
     }
     if (!good)
-        return tgl__fail(err, TGL_EFORMAT, "expected 'sha256:' and 64 hex digits, found '%.80s'", text);
+        return tgl__fail(err, TGL_EFORMAT,
+                         "expected 'sha256:' and 64 hex digits, found '%.80s'", text);
     *out = digest;
     return TGL_OK;
 }
@@ -79,14 +81,18 @@ tgl_status tgl__sha256_new(tgl_sha256_stream **out, tgl_error *err)
     return TGL_OK;
 }
 
-tgl_status tgl__sha256_update(tgl_sha256_stream *stream, const void *bytes, size_t n, tgl_error *err)
+tgl_status tgl__sha256_update(tgl_sha256_stream *stream, const void *bytes, size_t n,
+                              tgl_error *err)
 {
-    return EVP_DigestUpdate(context_of(stream), bytes, n) == 1 ? TGL_OK : tgl__fail_nomem(err);
+    return EVP_DigestUpdate(context_of(stream), bytes, n) == 1 ? TGL_OK
+                                                               : tgl__fail_nomem(err);
 }
 
 tgl_status tgl__sha256_final(tgl_sha256 *out, tgl_sha256_stream *stream, tgl_error *err)
 {
-    return EVP_DigestFinal_ex(context_of(stream), out->bytes, NULL) == 1 ? TGL_OK : tgl__fail_nomem(err);
+    return EVP_DigestFinal_ex(context_of(stream), out->bytes, NULL) == 1
+               ? TGL_OK
+               : tgl__fail_nomem(err);
 }
 
 void tgl__sha256_free(tgl_sha256_stream *stream)

@@ -21,8 +21,8 @@ int tgl_type_equal(tgl_type a, tgl_type b)
     return a.is_signed == b.is_signed && a.width == b.width && a.frac == b.frac;
 }
 
-/* Increment over the floor, from: first dropped bit b, any lower bit r, sign s, lowest kept bit l
- * (ap_fixed_base.h, quantization_adjust). */
+/* Increment over the floor, from: first dropped bit b, any lower bit r, sign s, lowest
+ * kept bit l (ap_fixed_base.h, quantization_adjust). */
 static bool round_up(tgl_round mode, bool b, bool r, bool s, bool l)
 {
     switch (mode) {
@@ -47,9 +47,11 @@ static bool round_up(tgl_round mode, bool b, bool r, bool s, bool l)
 static tgl_wide drop_bits(tgl_wide v, int n, tgl_round mode)
 {
     bool s = v < 0;
-    if (n > 127) /* everything falls off: the floor is 0 or -1, the first dropped bit is the sign */
+    if (n > 127) /* everything falls off: the floor is 0 or -1, the first dropped bit is
+                    the sign */
         return (s ? -1 : 0) + (round_up(mode, s, v != 0, s, s) ? 1 : 0);
-    tgl_wide q = v >> n; /* arithmetic on every compiler we build with; a unit test checks it */
+    tgl_wide q =
+        v >> n; /* arithmetic on every compiler we build with; a unit test checks it */
     tgl_uwide rest = (tgl_uwide)v & (((tgl_uwide)1 << n) - 1);
     bool b = (rest >> (n - 1)) & 1;
     bool r = (rest & (((tgl_uwide)1 << (n - 1)) - 1)) != 0;
@@ -82,7 +84,8 @@ static int64_t overflow_adjust(tgl_wide y, const tgl_quant *quant)
     return 0;
 }
 
-/* v * 2^n may leave 128 bits: for wrapping only the low bits count, for saturation the sign. */
+/* v * 2^n may leave 128 bits: for wrapping only the low bits count, for saturation the
+ * sign. */
 static tgl_wide raise_bits(tgl_wide v, int n, const tgl_quant *quant)
 {
     if (n > 127)
@@ -98,7 +101,9 @@ int64_t tgl__quantise_wide(tgl_wide v, int frac, const tgl_quant *quant)
     int n = frac - quant->type.frac;
     if (v == 0)
         return 0;
-    tgl_wide y = n > 0 ? drop_bits(v, n, quant->round) : n < 0 ? raise_bits(v, -n, quant) : v;
+    tgl_wide y = n > 0   ? drop_bits(v, n, quant->round)
+                 : n < 0 ? raise_bits(v, -n, quant)
+                         : v;
     return overflow_adjust(y, quant);
 }
 
@@ -107,14 +112,16 @@ int64_t tgl_quantise(int64_t code, int frac, const tgl_quant *quant)
     return tgl__quantise_wide(code, frac, quant);
 }
 
-tgl_status tgl_quantise_double(int64_t *out, double value, const tgl_quant *quant, tgl_error *err)
+tgl_status tgl_quantise_double(int64_t *out, double value, const tgl_quant *quant,
+                               tgl_error *err)
 {
     if (!isfinite(value))
         return tgl__fail(err, TGL_EFORMAT, "expected a finite number, found %s",
                          isnan(value) ? "nan" : "inf");
     int exponent;
     double mantissa = frexp(value, &exponent);
-    *out = tgl__quantise_wide((tgl_wide)(int64_t)ldexp(mantissa, 53), 53 - exponent, quant);
+    *out =
+        tgl__quantise_wide((tgl_wide)(int64_t)ldexp(mantissa, 53), 53 - exponent, quant);
     return TGL_OK;
 }
 
@@ -123,9 +130,10 @@ double tgl_code_to_double(int64_t code, int frac)
     return ldexp((double)code, -frac);
 }
 
-static const char *const round_names[TGL_N_ROUND] = {"TRN",     "TRN_ZERO",    "RND",     "RND_ZERO",
-                                                     "RND_INF", "RND_MIN_INF", "RND_CONV"};
-static const char *const overflow_names[TGL_N_OVERFLOW] = {"WRAP", "SAT", "SAT_ZERO", "SAT_SYM"};
+static const char *const round_names[TGL_N_ROUND] = {
+    "TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV"};
+static const char *const overflow_names[TGL_N_OVERFLOW] = {"WRAP", "SAT", "SAT_ZERO",
+                                                           "SAT_SYM"};
 
 const char *tgl_round_name(tgl_round round)
 {
@@ -149,10 +157,11 @@ tgl_status tgl_round_parse(tgl_round *out, const char *name, tgl_error *err)
             *out = (tgl_round)i;
             return TGL_OK;
         }
-    return tgl__fail(err, TGL_EFORMAT,
-                     "rounding mode: expected TRN, TRN_ZERO, RND, RND_ZERO, RND_INF, RND_MIN_INF or "
-                     "RND_CONV, found '%s'",
-                     name);
+    return tgl__fail(
+        err, TGL_EFORMAT,
+        "rounding mode: expected TRN, TRN_ZERO, RND, RND_ZERO, RND_INF, RND_MIN_INF or "
+        "RND_CONV, found '%s'",
+        name);
 }
 
 tgl_status tgl_overflow_parse(tgl_overflow *out, const char *name, tgl_error *err)
@@ -163,7 +172,8 @@ tgl_status tgl_overflow_parse(tgl_overflow *out, const char *name, tgl_error *er
             return TGL_OK;
         }
     return tgl__fail(err, TGL_EFORMAT,
-                     "overflow mode: expected WRAP, SAT, SAT_ZERO or SAT_SYM, found '%s'", name);
+                     "overflow mode: expected WRAP, SAT, SAT_ZERO or SAT_SYM, found '%s'",
+                     name);
 }
 
 void tgl_type_format(char out[TGL_TYPE_TEXT], tgl_type type)
@@ -199,13 +209,17 @@ tgl_status tgl_quant_parse(tgl_quant *out, const char *text, tgl_error *err)
         close = *rest;
     const char *name = got >= 1 && strncmp(kind, "ap_", 3) == 0 ? kind + 3 : kind;
     bool is_signed = got == 3 && strcmp(name, "fixed") == 0;
-    if (got != 3 || close != '>' || rest[1] != '\0' || (!is_signed && strcmp(name, "ufixed") != 0))
+    if (got != 3 || close != '>' || rest[1] != '\0' ||
+        (!is_signed && strcmp(name, "ufixed") != 0))
         return tgl__fail(err, TGL_EFORMAT,
-                         "expected a type such as fixed<8,6,RND_CONV,SAT>, found '%s'", text);
+                         "expected a type such as fixed<8,6,RND_CONV,SAT>, found '%s'",
+                         text);
     if (width < 1 || width > TGL_MAX_WIDTH || integer < -1000 || integer > 1000)
-        return tgl__fail(err, TGL_ELIMIT, "type '%s': expected a width of 1 to %d bits, found %d", text,
+        return tgl__fail(err, TGL_ELIMIT,
+                         "type '%s': expected a width of 1 to %d bits, found %d", text,
                          TGL_MAX_WIDTH, width);
-    tgl_quant quant = {{is_signed, (uint8_t)width, (int16_t)(width - integer)}, TGL_TRN, TGL_WRAP};
+    tgl_quant quant = {
+        {is_signed, (uint8_t)width, (int16_t)(width - integer)}, TGL_TRN, TGL_WRAP};
     TGL_TRY(tgl_round_parse(&quant.round, modes[0], err));
     TGL_TRY(tgl_overflow_parse(&quant.overflow, modes[1], err));
     *out = quant;

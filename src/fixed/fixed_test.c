@@ -41,7 +41,8 @@ static int64_t rounded(int64_t v, int n, tgl_round mode)
 
 static int64_t limited(int64_t y, tgl_type t, tgl_overflow mode)
 {
-    int64_t hi = ((int64_t)1 << (t.width - t.is_signed)) - 1, lo = t.is_signed ? -hi - 1 : 0;
+    int64_t hi = ((int64_t)1 << (t.width - t.is_signed)) - 1,
+            lo = t.is_signed ? -hi - 1 : 0;
     int64_t span = (int64_t)1 << t.width;
     switch (mode) {
     case TGL_WRAP:
@@ -70,8 +71,10 @@ static void every_mode_exhaustively(void **state)
                     for (int o = 0; o < TGL_N_OVERFLOW; o++)
                         for (int64_t v = -512; v < 512; v++) {
                             tgl_quant quant = {{(uint8_t)sign, (uint8_t)width, 2},
-                                               (tgl_round)q, (tgl_overflow)o};
-                            int64_t want = limited(rounded(v, drop, quant.round), quant.type, quant.overflow);
+                                               (tgl_round)q,
+                                               (tgl_overflow)o};
+                            int64_t want = limited(rounded(v, drop, quant.round),
+                                                   quant.type, quant.overflow);
                             assert_int_equal(tgl_quantise(v, 2 + drop, &quant), want);
                         }
 }
@@ -80,14 +83,17 @@ static void wide_corners(void **state)
 {
     (void)state;
     tgl_quant sat = {{1, 63, 0}, TGL_RND, TGL_SAT};
-    assert_true(tgl__quantise_wide((tgl_wide)1 << 100, 0, &sat) == tgl_type_max(sat.type));
-    assert_true(tgl__quantise_wide(-((tgl_wide)1 << 100), 0, &sat) == tgl_type_min(sat.type));
+    assert_true(tgl__quantise_wide((tgl_wide)1 << 100, 0, &sat) ==
+                tgl_type_max(sat.type));
+    assert_true(tgl__quantise_wide(-((tgl_wide)1 << 100), 0, &sat) ==
+                tgl_type_min(sat.type));
     assert_true(tgl_quantise(-1, 1000, &sat) == 0);
     tgl_quant floor = {{1, 8, 0}, TGL_TRN, TGL_WRAP};
     assert_true(tgl_quantise(-1, 1000, &floor) == -1);
     tgl_quant up = {{1, 8, 60}, TGL_TRN, TGL_SAT};
     assert_true(tgl_quantise(-1, -60, &up) == -128);
-    assert_true((((tgl_wide)-3) >> 1) == -2); /* the arithmetic shift that drop_bits relies on */
+    assert_true((((tgl_wide)-3) >> 1) ==
+                -2); /* the arithmetic shift that drop_bits relies on */
 }
 
 static void doubles(void **state)
@@ -97,7 +103,9 @@ static void doubles(void **state)
     tgl_quant q = {{1, 10, 3}, TGL_RND_CONV, TGL_SAT};
     assert_int_equal(tgl_quantise_double(&code, -1.1875, &q, NULL), TGL_OK);
     assert_int_equal(code, -10); /* -9.5 to even */
-    assert_int_equal(tgl_quantise_double(&code, 0.0 / 0.0 * 0 + (double)__builtin_nanf(""), &q, NULL), TGL_EFORMAT);
+    assert_int_equal(
+        tgl_quantise_double(&code, 0.0 / 0.0 * 0 + (double)__builtin_nanf(""), &q, NULL),
+        TGL_EFORMAT);
 }
 
 static void text_round_trips(void **state)
@@ -105,7 +113,8 @@ static void text_round_trips(void **state)
     (void)state;
     char text[TGL_TYPE_TEXT];
     tgl_quant q, again;
-    assert_int_equal(tgl_quant_parse(&q, "ap_ufixed<10, 6, AP_RND_CONV, AP_SAT>", NULL), TGL_OK);
+    assert_int_equal(tgl_quant_parse(&q, "ap_ufixed<10, 6, AP_RND_CONV, AP_SAT>", NULL),
+                     TGL_OK);
     tgl_quant_format(text, &q);
     assert_string_equal(text, "ufixed<10,6,RND_CONV,SAT>");
     assert_int_equal(tgl_quant_parse(&again, text, NULL), TGL_OK);

@@ -22,7 +22,8 @@ bool tgl__interval_align(tgl_interval *interval, int frac)
 {
     int n = frac - interval->frac;
     if (n < 0 || n > 126)
-        return n == 0 || (interval->lo == 0 && interval->hi == 0 && (interval->frac = frac, true));
+        return n == 0 ||
+               (interval->lo == 0 && interval->hi == 0 && (interval->frac = frac, true));
     tgl_wide limit = LIMIT >> n;
     if (interval->lo <= -limit || interval->hi >= limit)
         return false;
@@ -67,11 +68,12 @@ bool tgl__interval_mul(tgl_interval *out, const tgl_interval *a, const tgl_inter
 
 tgl_interval tgl__interval_quantise(const tgl_interval *interval, const tgl_quant *quant)
 {
-    /* Every rounding mode is monotone, so the ends round to the ends. Measured in a type wide
-     * enough to see whether the rounded ends leave the target's range. */
+    /* Every rounding mode is monotone, so the ends round to the ends. Measured in a type
+     * wide enough to see whether the rounded ends leave the target's range. */
     tgl_quant probe = {{1, TGL_MAX_WIDTH, quant->type.frac}, quant->round, TGL_SAT};
     tgl_interval r = {tgl__quantise_wide(interval->lo, interval->frac, &probe),
-                      tgl__quantise_wide(interval->hi, interval->frac, &probe), quant->type.frac};
+                      tgl__quantise_wide(interval->hi, interval->frac, &probe),
+                      quant->type.frac};
     tgl_interval whole = tgl__interval_of_type(quant->type);
     bool inside = r.lo >= whole.lo && r.hi <= whole.hi;
     if (quant->overflow == TGL_SAT_SYM && quant->type.is_signed)

@@ -8,7 +8,8 @@
 __extension__ typedef __int128 tgl_wide;
 __extension__ typedef unsigned __int128 tgl_uwide;
 
-/* Code times 2^n for n >= 0 without the undefined shift of a negative; the caller proved it fits. */
+/* Code times 2^n for n >= 0 without the undefined shift of a negative; the caller proved
+ * it fits. */
 static inline tgl_wide tgl__wide_shl(tgl_wide v, unsigned n)
 {
     return (tgl_wide)((tgl_uwide)v << n);
@@ -34,7 +35,8 @@ bool tgl__interval_mul(tgl_interval *out, const tgl_interval *a, const tgl_inter
 bool tgl__interval_align(tgl_interval *interval, int frac); /* to a finer binary point */
 /* The interval after a conversion (the whole type when it may wrap). */
 tgl_interval tgl__interval_quantise(const tgl_interval *interval, const tgl_quant *quant);
-/* Narrowest type with this binary point that holds the interval; false above TGL_MAX_WIDTH. */
+/* Narrowest type with this binary point that holds the interval; false above
+ * TGL_MAX_WIDTH. */
 bool tgl__interval_type(tgl_type *out, const tgl_interval *interval);
 
 #endif

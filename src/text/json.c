@@ -22,7 +22,8 @@ static tgl_json *wrapped(json_t *value)
     return (tgl_json *)value;
 }
 
-/* jansson's own nesting limit is 2048 levels of recursion; ours is lower and checked before parsing. */
+/* jansson's own nesting limit is 2048 levels of recursion; ours is lower and checked
+ * before parsing. */
 static bool too_deep(const char *text, size_t n)
 {
     size_t depth = 0;
@@ -45,14 +46,17 @@ static bool too_deep(const char *text, size_t n)
     return false;
 }
 
-tgl_status tgl__json_parse(tgl_json **out, const char *text, size_t n, const char *source, tgl_error *err)
+tgl_status tgl__json_parse(tgl_json **out, const char *text, size_t n, const char *source,
+                           tgl_error *err)
 {
     json_error_t error;
     if (too_deep(text, n))
-        return tgl__fail(err, TGL_ELIMIT, "%s: nested more than %d levels deep", source, MAX_DEPTH);
+        return tgl__fail(err, TGL_ELIMIT, "%s: nested more than %d levels deep", source,
+                         MAX_DEPTH);
     json_t *value = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (value == NULL)
-        return tgl__fail_at(err, TGL_EFORMAT, error.position < 0 ? 0 : (uint64_t)error.position,
+        return tgl__fail_at(err, TGL_EFORMAT,
+                            error.position < 0 ? 0 : (uint64_t)error.position,
                             "%s:%d:%d: %s", source, error.line, error.column, error.text);
     *out = wrapped(value);
     return TGL_OK;
@@ -68,7 +72,8 @@ tgl_status tgl__json_read(tgl_json **out, const char *path, tgl_error *err)
     return status;
 }
 
-static tgl_status dump(char **out, size_t *n, const tgl_json *value, size_t flags, tgl_error *err)
+static tgl_status dump(char **out, size_t *n, const tgl_json *value, size_t flags,
+                       tgl_error *err)
 {
     char *text = json_dumps(in(value), flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
     if (text == NULL)
@@ -88,7 +93,8 @@ tgl_status tgl__json_dump(char **out, size_t *n, const tgl_json *value, tgl_erro
     return dump(out, n, value, JSON_COMPACT | JSON_SORT_KEYS, err);
 }
 
-tgl_status tgl__json_dump_pretty(char **out, size_t *n, const tgl_json *value, tgl_error *err)
+tgl_status tgl__json_dump_pretty(char **out, size_t *n, const tgl_json *value,
+                                 tgl_error *err)
 {
     return dump(out, n, value, JSON_INDENT(2), err);
 }
@@ -138,8 +144,9 @@ tgl_json_kind tgl__json_kind(const tgl_json *value)
 
 const char *tgl__json_kind_name(tgl_json_kind kind)
 {
-    static const char *const names[] = {"null",     "true or false", "an integer", "a number",
-                                        "a string", "a list",        "a mapping"};
+    static const char *const names[] = {"null",     "true or false", "an integer",
+                                        "a number", "a string",      "a list",
+                                        "a mapping"};
     return names[kind];
 }
 
@@ -165,7 +172,8 @@ const char *tgl__json_string(const tgl_json *value, const char *fallback)
 
 size_t tgl__json_size(const tgl_json *value)
 {
-    return json_is_array(in(value)) ? json_array_size(in(value)) : json_object_size(in(value));
+    return json_is_array(in(value)) ? json_array_size(in(value))
+                                    : json_object_size(in(value));
 }
 
 tgl_json *tgl__json_at(const tgl_json *array, size_t index)
@@ -178,7 +186,8 @@ tgl_json *tgl__json_get(const tgl_json *object, const char *key)
     return wrapped(json_object_get(in(object), key));
 }
 
-bool tgl__json_entry(const tgl_json *object, size_t index, const char **key, tgl_json **value)
+bool tgl__json_entry(const tgl_json *object, size_t index, const char **key,
+                     tgl_json **value)
 {
     void *iter = json_object_iter(in(object));
     for (size_t i = 0; i < index && iter != NULL; i++)
@@ -190,8 +199,8 @@ bool tgl__json_entry(const tgl_json *object, size_t index, const char **key, tgl
     return true;
 }
 
-tgl_status tgl__json_need(tgl_json **out, const tgl_json *object, const char *key, tgl_json_kind kind,
-                          const char *where, tgl_error *err)
+tgl_status tgl__json_need(tgl_json **out, const tgl_json *object, const char *key,
+                          tgl_json_kind kind, const char *where, tgl_error *err)
 {
     tgl_json *value = tgl__json_get(object, key);
     if (value == NULL)
@@ -199,37 +208,39 @@ tgl_status tgl__json_need(tgl_json **out, const tgl_json *object, const char *ke
                          tgl__json_kind_name(kind), key);
     if (tgl__json_kind(value) != kind)
         return tgl__fail(err, TGL_EFORMAT, "%s: '%s': expected %s, found %s", where, key,
-                         tgl__json_kind_name(kind), tgl__json_kind_name(tgl__json_kind(value)));
+                         tgl__json_kind_name(kind),
+                         tgl__json_kind_name(tgl__json_kind(value)));
     *out = value;
     return TGL_OK;
 }
 
-tgl_status tgl__json_need_int(int64_t *out, const tgl_json *object, const char *key, int64_t lo, int64_t hi,
-                              const char *where, tgl_error *err)
+tgl_status tgl__json_need_int(int64_t *out, const tgl_json *object, const char *key,
+                              int64_t lo, int64_t hi, const char *where, tgl_error *err)
 {
     tgl_json *value;
     TGL_TRY(tgl__json_need(&value, object, key, TGL_JSON_INT, where, err));
     int64_t number = tgl__json_int(value, 0);
     if (number < lo || number > hi)
-        return tgl__fail(err, TGL_EFORMAT, "%s: '%s': expected %lld to %lld, found %lld", where, key,
-                         (long long)lo, (long long)hi, (long long)number);
+        return tgl__fail(err, TGL_EFORMAT, "%s: '%s': expected %lld to %lld, found %lld",
+                         where, key, (long long)lo, (long long)hi, (long long)number);
     *out = number;
     return TGL_OK;
 }
 
-tgl_status tgl__json_need_real(double *out, const tgl_json *object, const char *key, const char *where,
-                               tgl_error *err)
+tgl_status tgl__json_need_real(double *out, const tgl_json *object, const char *key,
+                               const char *where, tgl_error *err)
 {
     tgl_json *value = tgl__json_get(object, key);
     if (!json_is_number(in(value)))
-        return tgl__fail(err, TGL_EFORMAT, "%s: '%s': expected a number, found %s", where, key,
-                         value == NULL ? "nothing" : tgl__json_kind_name(tgl__json_kind(value)));
+        return tgl__fail(
+            err, TGL_EFORMAT, "%s: '%s': expected a number, found %s", where, key,
+            value == NULL ? "nothing" : tgl__json_kind_name(tgl__json_kind(value)));
     *out = tgl__json_real(value, 0);
     return TGL_OK;
 }
 
-tgl_status tgl__json_need_string(const char **out, const tgl_json *object, const char *key,
-                                 const char *where, tgl_error *err)
+tgl_status tgl__json_need_string(const char **out, const tgl_json *object,
+                                 const char *key, const char *where, tgl_error *err)
 {
     tgl_json *value;
     TGL_TRY(tgl__json_need(&value, object, key, TGL_JSON_STRING, where, err));
@@ -237,8 +248,8 @@ tgl_status tgl__json_need_string(const char **out, const tgl_json *object, const
     return TGL_OK;
 }
 
-tgl_status tgl__json_only_keys(const tgl_json *object, const char *const *allowed, size_t n_allowed,
-                               const char *where, tgl_error *err)
+tgl_status tgl__json_only_keys(const tgl_json *object, const char *const *allowed,
+                               size_t n_allowed, const char *where, tgl_error *err)
 {
     const char *key;
     json_t *value;
@@ -251,7 +262,8 @@ tgl_status tgl__json_only_keys(const tgl_json *object, const char *const *allowe
             continue;
         const char *near = tgl__near_name(key, allowed, n_allowed);
         return tgl__fail(err, TGL_EFORMAT, "%s: unknown key '%s'%s%s%s", where, key,
-                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+                         near ? " (did you mean '" : "", near ? near : "",
+                         near ? "'?)" : "");
     }
     return TGL_OK;
 }

@@ -1,11 +1,13 @@
-/* JSON and YAML trees. The one room that knows jansson and libyaml: every other room works on tgl_json. */
+/* JSON and YAML trees. The one room that knows jansson and libyaml: every other room
+ * works on tgl_json. */
 #ifndef TGL_TEXT_JSON_H
 #define TGL_TEXT_JSON_H
 
 #include <stdbool.h>
 #include <trigline/base.h>
 
-typedef struct tgl_json tgl_json; /* reference counted; NULL is accepted wherever a value is read */
+typedef struct tgl_json
+    tgl_json; /* reference counted; NULL is accepted wherever a value is read */
 
 typedef enum tgl_json_kind {
     TGL_JSON_NULL,
@@ -17,23 +19,29 @@ typedef enum tgl_json_kind {
     TGL_JSON_OBJECT
 } tgl_json_kind;
 
-/* Parse: duplicate keys, trailing text, depth above 256 and invalid UTF-8 are refused. `source` names
- * the text in messages ("trigline.yaml"). err->offset is the byte, the message names line and column. */
-tgl_status tgl__json_parse(tgl_json **out, const char *text, size_t n, const char *source, tgl_error *err);
+/* Parse: duplicate keys, trailing text, depth above 256 and invalid UTF-8 are refused.
+ * `source` names the text in messages ("trigline.yaml"). err->offset is the byte, the
+ * message names line and column. */
+tgl_status tgl__json_parse(tgl_json **out, const char *text, size_t n, const char *source,
+                           tgl_error *err);
 tgl_status tgl__json_read(tgl_json **out, const char *path, tgl_error *err);
-/* YAML 1.1 core subset of what users write: mappings, sequences, scalars (null, bool, int, float, string),
- * anchors, aliases, merge keys; no tags, one document. Alias bombs and depth are bounded. */
-tgl_status tgl__yaml_parse(tgl_json **out, const char *text, size_t n, const char *source, tgl_error *err);
+/* YAML 1.1 core subset of what users write: mappings, sequences, scalars (null, bool,
+ * int, float, string), anchors, aliases, merge keys; no tags, one document. Alias bombs
+ * and depth are bounded. */
+tgl_status tgl__yaml_parse(tgl_json **out, const char *text, size_t n, const char *source,
+                           tgl_error *err);
 tgl_status tgl__yaml_read(tgl_json **out, const char *path, tgl_error *err);
 
-/* Canonical text: keys sorted, no blanks, reals with 17 digits; the same tree gives the same bytes. */
+/* Canonical text: keys sorted, no blanks, reals with 17 digits; the same tree gives the
+ * same bytes. */
 tgl_status tgl__json_dump(char **out, size_t *n, const tgl_json *value, tgl_error *err);
 /* Indented for people, keys in insertion order. */
-tgl_status tgl__json_dump_pretty(char **out, size_t *n, const tgl_json *value, tgl_error *err);
+tgl_status tgl__json_dump_pretty(char **out, size_t *n, const tgl_json *value,
+                                 tgl_error *err);
 
-tgl_json *tgl__json_share(tgl_json *value); /* one more owner */
+tgl_json *tgl__json_share(tgl_json *value);      /* one more owner */
 tgl_json *tgl__json_copy(const tgl_json *value); /* deep */
-void tgl__json_free(tgl_json *value);       /* one owner less */
+void tgl__json_free(tgl_json *value);            /* one owner less */
 bool tgl__json_equal(const tgl_json *a, const tgl_json *b);
 
 tgl_json_kind tgl__json_kind(const tgl_json *value); /* NULL counts as null */
@@ -44,32 +52,34 @@ bool tgl__json_bool(const tgl_json *value, bool fallback);
 int64_t tgl__json_int(const tgl_json *value, int64_t fallback);
 double tgl__json_real(const tgl_json *value, double fallback); /* integers too */
 const char *tgl__json_string(const tgl_json *value, const char *fallback);
-size_t tgl__json_size(const tgl_json *value);                  /* of arrays and objects, else 0 */
-tgl_json *tgl__json_at(const tgl_json *array, size_t index);   /* NULL outside */
+size_t tgl__json_size(const tgl_json *value); /* of arrays and objects, else 0 */
+tgl_json *tgl__json_at(const tgl_json *array, size_t index); /* NULL outside */
 tgl_json *tgl__json_get(const tgl_json *object, const char *key);
 /* Entry `index` of an object in insertion order; false past the end. */
-bool tgl__json_entry(const tgl_json *object, size_t index, const char **key, tgl_json **value);
+bool tgl__json_entry(const tgl_json *object, size_t index, const char **key,
+                     tgl_json **value);
 
 /* Reading with a message: "<where>: expected an integer 'key', found a string". */
-tgl_status tgl__json_need_int(int64_t *out, const tgl_json *object, const char *key, int64_t lo, int64_t hi,
-                              const char *where, tgl_error *err);
-tgl_status tgl__json_need_real(double *out, const tgl_json *object, const char *key, const char *where,
-                               tgl_error *err);
-tgl_status tgl__json_need_string(const char **out, const tgl_json *object, const char *key,
-                                 const char *where, tgl_error *err);
-tgl_status tgl__json_need(tgl_json **out, const tgl_json *object, const char *key, tgl_json_kind kind,
-                          const char *where, tgl_error *err);
-/* Refuse keys outside `allowed` with the nearest allowed name. */
-tgl_status tgl__json_only_keys(const tgl_json *object, const char *const *allowed, size_t n_allowed,
+tgl_status tgl__json_need_int(int64_t *out, const tgl_json *object, const char *key,
+                              int64_t lo, int64_t hi, const char *where, tgl_error *err);
+tgl_status tgl__json_need_real(double *out, const tgl_json *object, const char *key,
                                const char *where, tgl_error *err);
+tgl_status tgl__json_need_string(const char **out, const tgl_json *object,
+                                 const char *key, const char *where, tgl_error *err);
+tgl_status tgl__json_need(tgl_json **out, const tgl_json *object, const char *key,
+                          tgl_json_kind kind, const char *where, tgl_error *err);
+/* Refuse keys outside `allowed` with the nearest allowed name. */
+tgl_status tgl__json_only_keys(const tgl_json *object, const char *const *allowed,
+                               size_t n_allowed, const char *where, tgl_error *err);
 
-/* Building. Makers answer NULL when out of memory; put and append take ownership of `value`
- * whether or not they succeed and accept NULL (as that failure), so nesting needs one check. */
+/* Building. Makers answer NULL when out of memory; put and append take ownership of
+ * `value` whether or not they succeed and accept NULL (as that failure), so nesting needs
+ * one check. */
 tgl_json *tgl__json_object(void);
 tgl_json *tgl__json_array(void);
-tgl_json *tgl__json_new_string(const char *text);  /* invalid UTF-8 gives NULL */
+tgl_json *tgl__json_new_string(const char *text); /* invalid UTF-8 gives NULL */
 tgl_json *tgl__json_new_int(int64_t value);
-tgl_json *tgl__json_new_real(double value);        /* not finite: null */
+tgl_json *tgl__json_new_real(double value); /* not finite: null */
 tgl_json *tgl__json_new_bool(bool value);
 tgl_json *tgl__json_new_null(void);
 bool tgl__json_put(tgl_json *object, const char *key, tgl_json *value);

@@ -17,10 +17,12 @@ typedef struct reader {
     size_t n_value; /* counted through aliases too, so that an alias bomb ends early */
 } reader;
 
-static tgl_status refuse(const reader *r, const yaml_node_t *node, const char *what, tgl_error *err)
+static tgl_status refuse(const reader *r, const yaml_node_t *node, const char *what,
+                         tgl_error *err)
 {
-    return tgl__fail_at(err, TGL_EFORMAT, node->start_mark.index, "%s:%zu:%zu: %s", r->source,
-                        node->start_mark.line + 1, node->start_mark.column + 1, what);
+    return tgl__fail_at(err, TGL_EFORMAT, node->start_mark.index, "%s:%zu:%zu: %s",
+                        r->source, node->start_mark.line + 1, node->start_mark.column + 1,
+                        what);
 }
 
 static bool is_one_of(const char *text, const char *const *words)
@@ -42,14 +44,16 @@ static tgl_json *plain_scalar(const char *text)
     if (is_one_of(text, trues) || is_one_of(text, falses))
         return tgl__json_new_bool(is_one_of(text, trues));
     char *end;
-    if (strspn(text, "+-0123456789xabcdefABCDEF") == strlen(text) && strpbrk(text, "0123456789") != NULL) {
+    if (strspn(text, "+-0123456789xabcdefABCDEF") == strlen(text) &&
+        strpbrk(text, "0123456789") != NULL) {
         errno = 0;
         bool hex = strncmp(text, "0x", 2) == 0;
         long long v = strtoll(text, &end, hex ? 16 : 10);
         if (*end == '\0' && errno == 0)
             return tgl__json_new_int(v);
     }
-    if (strspn(text, "+-.0123456789eE") == strlen(text) && strpbrk(text, "0123456789") != NULL) {
+    if (strspn(text, "+-.0123456789eE") == strlen(text) &&
+        strpbrk(text, "0123456789") != NULL) {
         double v = strtod(text, &end);
         if (*end == '\0' && isfinite(v))
             return tgl__json_new_real(v);
@@ -59,8 +63,8 @@ static tgl_json *plain_scalar(const char *text)
 
 static tgl_status convert(tgl_json **out, reader *r, int id, int depth, tgl_error *err);
 
-static tgl_status put_pair(tgl_json *object, reader *r, const yaml_node_pair_t *pair, int depth,
-                           tgl_error *err)
+static tgl_status put_pair(tgl_json *object, reader *r, const yaml_node_pair_t *pair,
+                           int depth, tgl_error *err)
 {
     yaml_node_t *key = yaml_document_get_node(&r->document, pair->key);
     if (key->type != YAML_SCALAR_NODE)
@@ -82,8 +86,8 @@ static tgl_status put_pair(tgl_json *object, reader *r, const yaml_node_pair_t *
     return tgl__json_put(object, name, value) ? TGL_OK : tgl__fail_nomem(err);
 }
 
-static tgl_status check_duplicate(const reader *r, const yaml_node_t *node, const yaml_node_pair_t *pair,
-                                  tgl_error *err)
+static tgl_status check_duplicate(const reader *r, const yaml_node_t *node,
+                                  const yaml_node_pair_t *pair, tgl_error *err)
 {
     yaml_document_t *document = (yaml_document_t *)(uintptr_t)&r->document;
     yaml_node_t *key = yaml_document_get_node(document, pair->key);
@@ -96,7 +100,8 @@ static tgl_status check_duplicate(const reader *r, const yaml_node_t *node, cons
     return TGL_OK;
 }
 
-static tgl_status convert_mapping(tgl_json **out, reader *r, yaml_node_t *node, int depth, tgl_error *err)
+static tgl_status convert_mapping(tgl_json **out, reader *r, yaml_node_t *node, int depth,
+                                  tgl_error *err)
 {
     tgl_json *object = tgl__json_object();
     tgl_status status = object == NULL ? tgl__fail_nomem(err) : TGL_OK;
@@ -104,7 +109,8 @@ static tgl_status convert_mapping(tgl_json **out, reader *r, yaml_node_t *node, 
         for (yaml_node_pair_t *p = node->data.mapping.pairs.start;
              status == TGL_OK && p < node->data.mapping.pairs.top; p++) {
             yaml_node_t *key = yaml_document_get_node(&r->document, p->key);
-            bool is_merge = key->type == YAML_SCALAR_NODE && strcmp((char *)key->data.scalar.value, "<<") == 0;
+            bool is_merge = key->type == YAML_SCALAR_NODE &&
+                            strcmp((char *)key->data.scalar.value, "<<") == 0;
             if (is_merge != (merge == 1))
                 continue;
             status = check_duplicate(r, node, p, err);
@@ -118,7 +124,8 @@ static tgl_status convert_mapping(tgl_json **out, reader *r, yaml_node_t *node, 
     return status;
 }
 
-static tgl_status convert_sequence(tgl_json **out, reader *r, yaml_node_t *node, int depth, tgl_error *err)
+static tgl_status convert_sequence(tgl_json **out, reader *r, yaml_node_t *node,
+                                   int depth, tgl_error *err)
 {
     tgl_json *array = tgl__json_array();
     tgl_status status = array == NULL ? tgl__fail_nomem(err) : TGL_OK;
@@ -155,7 +162,8 @@ static tgl_status convert(tgl_json **out, reader *r, int id, int depth, tgl_erro
     return *out == NULL ? refuse(r, node, "text that is not UTF-8", err) : TGL_OK;
 }
 
-tgl_status tgl__yaml_parse(tgl_json **out, const char *text, size_t n, const char *source, tgl_error *err)
+tgl_status tgl__yaml_parse(tgl_json **out, const char *text, size_t n, const char *source,
+                           tgl_error *err)
 {
     yaml_parser_t parser;
     if (n > TEXT_LIMIT)
@@ -166,8 +174,9 @@ tgl_status tgl__yaml_parse(tgl_json **out, const char *text, size_t n, const cha
     reader r = {.source = source};
     tgl_status status;
     if (!yaml_parser_load(&parser, &r.document)) {
-        status = tgl__fail_at(err, TGL_EFORMAT, parser.problem_mark.index, "%s:%zu:%zu: %s", source,
-                              parser.problem_mark.line + 1, parser.problem_mark.column + 1,
+        status = tgl__fail_at(err, TGL_EFORMAT, parser.problem_mark.index,
+                              "%s:%zu:%zu: %s", source, parser.problem_mark.line + 1,
+                              parser.problem_mark.column + 1,
                               parser.problem != NULL ? parser.problem : "not YAML");
     } else {
         if (yaml_document_get_root_node(&r.document) == NULL)

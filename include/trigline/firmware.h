@@ -1,0 +1,84 @@
+/** @file
+ * Verilog from a program, its simulation against the emulator, and what it costs.
+ */
+#ifndef TRIGLINE_FIRMWARE_H
+#define TRIGLINE_FIRMWARE_H
+
+#include <trigline/program.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tgl_firmware_options {
+    size_t struct_size;
+    const char *module;  /**< top module's name; NULL: from the program's name */
+    double clock_mhz;    /**< pipeline target; 0: 360 */
+    double ns_per_level; /**< delay of one adder level used for staging; 0: the documented
+                            default */
+    const uint8_t *payload_digest; /**< 32 bytes shown in the identity register of a fresh
+                                      build; NULL: zeros */
+} tgl_firmware_options;
+#define TGL_FIRMWARE_OPTIONS_INIT                                                        \
+    {                                                                                    \
+        sizeof(tgl_firmware_options), NULL, 0, 0, NULL                                   \
+    }
+
+/**
+ * Write the sources into `directory` (made if need be): the core (initiation interval 1,
+ * reset, valid), the slot bank with its register bus, the top, a test bench, and
+ * firmware.json (ports, latency, register map, cost estimate). The same program and
+ * options give the same bytes.
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_firmware_build(const char *directory,
+                                                    const tgl_program *program,
+                                                    const tgl_payload *payload,
+                                                    const tgl_firmware_options *options,
+                                                    tgl_error *err);
+
+typedef struct tgl_simulation {
+    uint64_t n_event;
+    uint64_t n_different;       /**< events with any differing output bit */
+    uint64_t first_event;       /**< first differing event, when n_different > 0 */
+    char first_difference[512]; /**< "event 17: dense_1[3] accumulator (value 204):
+                                   firmware 12, emulator 13" */
+    uint32_t latency_cycles;
+    double compile_s, run_s;
+} tgl_simulation;
+
+/**
+ * Build the directory's sources with Verilator and run vectors through them, one per
+ * clock.
+ * @param in       (n_event, n_input) codes
+ * @param expected (n_event, n_output) codes of the emulator
+ * @return TGL_OK also when bits differ (see out->n_different); TGL_EMISSING without
+ * Verilator
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_firmware_simulate(
+    tgl_simulation *out, const char *directory, const tgl_program *program,
+    const tgl_payload *payload, const int64_t *in, const int64_t *expected,
+    size_t n_event, const tgl_progress *progress, tgl_error *err);
+
+typedef struct tgl_resources {
+    int64_t lut, ff, dsp, bram; /**< -1: not measured */
+    int64_t latency_cycles;     /**< -1: not known */
+    double clock_mhz; /**< the target; nanoseconds are latency / clock only *if timing
+                         closes* */
+    double power_w;   /**< negative: not measured */
+    char source[64];  /**< "yosys 0.23 synth_xilinx xcup", "estimate" */
+} tgl_resources;
+
+/** Resources by Yosys for UltraScale+; TGL_EMISSING without it. */
+TGL_API TGL_NODISCARD tgl_status tgl_firmware_synth(tgl_resources *out,
+                                                    const char *directory,
+                                                    const tgl_progress *progress,
+                                                    tgl_error *err);
+/** Resources by a closed form, without any tool. */
+TGL_API TGL_NODISCARD tgl_status
+tgl_firmware_estimate(tgl_resources *out, const tgl_program *program,
+                      const tgl_firmware_options *options, tgl_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

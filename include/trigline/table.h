@@ -1,0 +1,151 @@
+/** @file
+ * Columns in memory: named, typed, flat or jagged, in Arrow's layout, with key-value
+ * metadata.
+ */
+#ifndef TRIGLINE_TABLE_H
+#define TRIGLINE_TABLE_H
+
+#include <trigline/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The Arrow C data interface (arrow.apache.org/docs/format/CDataInterface), which asks to
+ * be repeated verbatim. */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE           2
+#define ARROW_FLAG_MAP_KEYS_SORTED    4
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+#endif
+
+typedef struct tgl_table tgl_table;
+
+typedef enum tgl_dtype {
+    TGL_BOOL = 1, /**< one byte, 0 or 1 */
+    TGL_I8 = 2,
+    TGL_U8 = 3,
+    TGL_I16 = 4,
+    TGL_U16 = 5,
+    TGL_I32 = 6,
+    TGL_U32 = 7,
+    TGL_I64 = 8,
+    TGL_U64 = 9,
+    TGL_F32 = 10,
+    TGL_F64 = 11,
+    TGL_STRING = 12 /**< UTF-8 or raw bytes; at most one per row */
+} tgl_dtype;
+
+enum { TGL_MAX_DIM = 4 };
+
+/**
+ * A column. Row i holds values item(i) = values[offsets[i] … offsets[i+1]) when jagged,
+ * else one item; an item is dim[0] x … x dim[n_dim-1] numbers (n_dim 0: one number). For
+ * TGL_STRING, `offsets` (n_row + 1) delimit the bytes in `values`.
+ */
+typedef struct tgl_column {
+    const char *name;
+    tgl_dtype dtype;
+    uint8_t is_jagged;
+    uint8_t n_dim;
+    uint32_t dim[TGL_MAX_DIM];
+    uint64_t n_row;
+    uint64_t n_value;       /**< numbers (bytes for strings) in `values` in all */
+    const int64_t *offsets; /**< (n_row + 1), first 0; NULL for flat columns */
+    const void *values;
+} tgl_column;
+
+TGL_API size_t tgl_dtype_size(tgl_dtype dtype); /**< bytes of one number; 1 for strings */
+TGL_API const char *tgl_dtype_name(
+    tgl_dtype dtype); /**< "int32", "float32", "bool", "string" … (NumPy's names) */
+
+/** An empty table of n_row rows. Release with tgl_table_free. */
+TGL_API TGL_NODISCARD tgl_status tgl_table_new(tgl_table **out, uint64_t n_row,
+                                               tgl_error *err);
+TGL_API void tgl_table_free(tgl_table *table);
+
+/**
+ * Append a column; n_row must match, names are unique. The table takes over `offsets` and
+ * `values` (64-byte aligned blocks from the library's allocator) on success *and*
+ * failure.
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_table_take_column(tgl_table *table,
+                                                       const tgl_column *column,
+                                                       tgl_error *err);
+/** Append a column by copying its offsets and values. */
+TGL_API TGL_NODISCARD tgl_status tgl_table_copy_column(tgl_table *table,
+                                                       const tgl_column *column,
+                                                       tgl_error *err);
+
+TGL_API uint64_t tgl_table_n_row(const tgl_table *table);
+TGL_API size_t tgl_table_n_column(const tgl_table *table);
+TGL_API const tgl_column *tgl_table_column(const tgl_table *table,
+                                           size_t index); /**< borrowed */
+/** By name; the message of TGL_ENOTFOUND suggests a near name. */
+TGL_API TGL_NODISCARD tgl_status tgl_table_find(const tgl_column **out,
+                                                const tgl_table *table, const char *name,
+                                                tgl_error *err);
+/** One number of any numeric dtype as a double or an integer (floats are refused as
+ * integers by returning 0). */
+TGL_API double tgl_column_double(const tgl_column *column, uint64_t value_index);
+TGL_API int64_t tgl_column_int(const tgl_column *column, uint64_t value_index);
+
+/** A new table with rows [begin, end). */
+TGL_API TGL_NODISCARD tgl_status tgl_table_slice(tgl_table **out, const tgl_table *table,
+                                                 uint64_t begin, uint64_t end,
+                                                 tgl_error *err);
+/** Append b's rows to a; columns must agree in name, order and type. */
+TGL_API TGL_NODISCARD tgl_status tgl_table_append(tgl_table *a, const tgl_table *b,
+                                                  tgl_error *err);
+
+/** Metadata: text by key ("trigline.provenance" holds a JSON document). Copied. NULL when
+ * absent. */
+TGL_API TGL_NODISCARD tgl_status tgl_table_set_meta(tgl_table *table, const char *key,
+                                                    const char *value, tgl_error *err);
+TGL_API const char *tgl_table_meta(const tgl_table *table, const char *key);
+
+/** "sha256:…" over name, type, shape, offsets and values: the same column read from any
+ * format gives the same. */
+TGL_API TGL_NODISCARD tgl_status tgl_column_digest(char out[72], const tgl_column *column,
+                                                   tgl_error *err);
+
+/** Export as an Arrow struct array (jagged: large_list; fixed dims: fixed_size_list).
+ * Consumer releases both; the table is shared by reference and may be freed before. */
+TGL_API TGL_NODISCARD tgl_status tgl_table_export(struct ArrowSchema *schema,
+                                                  struct ArrowArray *array,
+                                                  tgl_table *table, tgl_error *err);
+/** Import a struct array (copied); the layouts the export writes, plus list and utf8 with
+ * 32-bit offsets. */
+TGL_API TGL_NODISCARD tgl_status tgl_table_import(tgl_table **out,
+                                                  const struct ArrowSchema *schema,
+                                                  const struct ArrowArray *array,
+                                                  tgl_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
