@@ -131,15 +131,29 @@ TGL_API TGL_NODISCARD tgl_status tgl_graph_eval(int64_t *values, const tgl_graph
 
 /* ---- input conventions: part of a model, named and versioned ---- */
 
+enum { TGL_MAX_WHERE = 2 };
+
+/** Keep only a row's elements whose integer `column` (parallel to the rule's) equals
+ * `value`: bx == 0, etSumType == 2. */
+typedef struct tgl_input_where {
+    const char *column;
+    int64_t value;
+} tgl_input_where;
+
 /**
  * One input from one column. Integers: code = (value + add) >> drop_bits (arithmetic), of
- * element `index` of the row (0 when the row has fewer). Floats: quantised from (value -
- * center) * scale in double. Codes outside `quant.type` saturate and are counted.
+ * element `index` among the row's elements that pass every `where` (0 when there are
+ * fewer; absent is zero before any offset). Floats: quantised from (value - center) *
+ * scale in double. Codes outside `quant.type` saturate and are counted. A `where` column
+ * that the dataset lacks is an error unless `optional_where` is set.
  */
 typedef struct tgl_input_rule {
     const char *name;   /**< the input's name, "jet0_pt" */
     const char *column; /**< NULL: constant zero */
     uint32_t index;
+    uint32_t n_where;
+    tgl_input_where where[TGL_MAX_WHERE];
+    uint8_t optional_where;
     int32_t add;
     uint8_t drop_bits;
     double center, scale;

@@ -1,0 +1,48 @@
+/* What a file format offers: one const struct each, listed in formats.c. Formats do not
+ * see each other. */
+#ifndef TGL_DATA_FORMAT_H
+#define TGL_DATA_FORMAT_H
+
+#include <stdbool.h>
+#include <trigline/data.h>
+
+typedef struct tgl_reader tgl_reader;
+
+typedef struct tgl_format {
+    const char *name;           /* "root" */
+    const char *const *endings; /* ".root", NULL-terminated */
+    const char *summary;        /* for doctor and help */
+    /* Does the file begin like one of ours? `head` holds the first n (at most 512) bytes.
+     */
+    bool (*sniff)(const uint8_t *head, size_t n);
+    /* `path` without any ":object"; options never NULL. NULL: write-only format. */
+    tgl_status (*open)(tgl_reader **out, const char *path,
+                       const tgl_source_options *options, tgl_error *err);
+    /* Appears at path only when complete. options never NULL. NULL: read-only format. */
+    tgl_status (*write)(const char *path, const tgl_table *table,
+                        const tgl_write_options *options, const tgl_progress *progress,
+                        tgl_error *err);
+} tgl_format;
+
+/* An opened file: the first member of each format's own struct. Fields and names live
+ * until close. */
+struct tgl_reader {
+    const tgl_format *format;
+    uint64_t n_row;
+    size_t n_field;
+    const tgl_field *fields;
+    /* Read rows [begin, end) of the `n` fields `which` (readable ones, in this order) as
+     * columns appended to `table` (made with end - begin rows). The range was checked. */
+    tgl_status (*read)(tgl_reader *reader, tgl_table *table, const size_t *which,
+                       size_t n, uint64_t begin, uint64_t end,
+                       const tgl_progress *progress, tgl_error *err);
+    void (*close)(tgl_reader *reader);
+    /* Metadata the file carries (key "trigline.provenance"), or NULL. May be NULL itself.
+     */
+    const char *(*meta)(tgl_reader *reader, const char *key);
+};
+
+/* Every format; the list ends with NULL. */
+extern const tgl_format *const tgl__formats[];
+
+#endif
