@@ -40,9 +40,37 @@ struct tgl_reader {
     /* Metadata the file carries (key "trigline.provenance"), or NULL. May be NULL itself.
      */
     const char *(*meta)(tgl_reader *reader, const char *key);
+    /* The index-th metadata entry, false past the end; all of them travel with the tables
+     * read. May be NULL. */
+    bool (*meta_at)(tgl_reader *reader, size_t index, const char **key,
+                    const char **value);
 };
 
 /* Every format; the list ends with NULL. */
 extern const tgl_format *const tgl__formats[];
+
+/* By name; TGL_ENOTFOUND lists the names. */
+tgl_status tgl__format_named(const tgl_format **out, const char *name, tgl_error *err);
+/* By the path's ending, or NULL. */
+const tgl_format *tgl__format_of_ending(const char *path);
+
+/* The name inside a path: what stands after the last slash. */
+const char *tgl__base_name(const char *path);
+
+/* Behind a source. */
+tgl_reader *tgl__source_reader(tgl_source *source);
+const char *tgl__source_path(const tgl_source *source);   /* without ":object" */
+const char *tgl__source_object(const tgl_source *source); /* or NULL */
+
+/* The indices of the readable fields that match the patterns, in the file's order.
+ * Release *which with tgl__free. */
+tgl_status tgl__source_choose(size_t **which, size_t *n, const tgl_source *source,
+                              const char *const *patterns, size_t n_pattern,
+                              tgl_error *err);
+/* Read chosen fields; the range must lie inside the file. */
+tgl_status tgl__source_read_chosen(tgl_table **out, tgl_source *source,
+                                   const size_t *which, size_t n, uint64_t begin,
+                                   uint64_t end, const tgl_progress *progress,
+                                   tgl_error *err);
 
 #endif

@@ -1,0 +1,27 @@
+/* What other rooms may know of tables beyond the public header. */
+#ifndef TGL_TABLE_TABLE_H
+#define TGL_TABLE_TABLE_H
+
+#include <stdbool.h>
+#include <trigline/table.h>
+
+/* Numbers in one item: the product of the dims (1 without dims); false on overflow. */
+bool tgl__column_item(uint64_t *out, const tgl_column *column);
+
+/* The dtype of a name as tgl_dtype_name writes it, or 0. */
+tgl_dtype tgl__dtype_of_name(const char *name);
+
+/* Does every rule of tgl_column hold (dims, counts, offsets in order, string shape)? */
+tgl_status tgl__column_check(const tgl_column *column, tgl_error *err);
+
+/* The index-th metadata entry in the order set, or false past the end. */
+bool tgl__table_meta_at(const tgl_table *table, size_t index, const char **key,
+                        const char **value);
+
+/* One more owner of table's column `index` in an Arrow array; see export.c. */
+typedef struct tgl_block tgl_block;
+tgl_block *tgl__table_block(const tgl_table *table, size_t index);
+tgl_block *tgl__block_share(tgl_block *block);
+void tgl__block_free(tgl_block *block);
+
+#endif
