@@ -69,13 +69,13 @@ bool tgl__interval_mul(tgl_interval *out, const tgl_interval *a, const tgl_inter
 tgl_interval tgl__interval_quantise(const tgl_interval *interval, const tgl_quant *quant)
 {
     /* Every rounding mode is monotone, so the ends round to the ends. Measured in a type
-     * wide enough to see whether the rounded ends leave the target's range. */
-    tgl_quant probe = {{1, TGL_MAX_WIDTH, quant->type.frac}, quant->round, TGL_SAT};
+     * wider than any target; an end that saturates even there counts as outside. */
+    tgl_quant probe = {{1, 64, quant->type.frac}, quant->round, TGL_SAT};
     tgl_interval r = {tgl__quantise_wide(interval->lo, interval->frac, &probe),
                       tgl__quantise_wide(interval->hi, interval->frac, &probe),
                       quant->type.frac};
     tgl_interval whole = tgl__interval_of_type(quant->type);
-    bool inside = r.lo >= whole.lo && r.hi <= whole.hi;
+    bool inside = r.lo >= whole.lo && r.hi <= whole.hi && r.hi < INT64_MAX;
     if (quant->overflow == TGL_SAT_SYM && quant->type.is_signed)
         whole.lo = -whole.hi;
     if (inside && quant->overflow != TGL_SAT_SYM)
