@@ -145,7 +145,8 @@ typedef struct tgl_input_where {
  * element `index` among the row's elements that pass every `where` (0 when there are
  * fewer; absent is zero before any offset). Floats: quantised from (value - center) *
  * scale in double. Codes outside `quant.type` saturate and are counted. A `where` column
- * that the dataset lacks is an error unless `optional_where` is set.
+ * that the dataset lacks is an error unless bit w of `optional_where` is set for
+ * where[w].
  */
 typedef struct tgl_input_rule {
     const char *name;   /**< the input's name, "jet0_pt" */

@@ -1,0 +1,414 @@
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static const tgl__graph_op_info ops[] = {
+    [TGL_GRAPH_INPUT] = {"input", 0, 0, 0},
+    [TGL_GRAPH_SCALE] = {"scale", TGL__HAS_SCALING, 1, 1},
+    [TGL_GRAPH_QUANTISE] = {"quantise", 0, 1, 1},
+    [TGL_GRAPH_DENSE] = {"dense", TGL__HAS_WEIGHTS | TGL__HAS_TERM | TGL__HAS_ACC, 1, 1},
+    [TGL_GRAPH_RELU] = {"relu", 0, 1, 1},
+    [TGL_GRAPH_ARGMAX] = {"argmax", 0, 1, 1},
+    [TGL_GRAPH_SUM_SQUARES] = {"sum_squares", TGL__HAS_TERM | TGL__HAS_ACC, 1, 1},
+    [TGL_GRAPH_THRESHOLD] = {"threshold", TGL__HAS_THRESHOLD, 1, 1},
+    [TGL_GRAPH_SOFTMAX] = {"softmax", TGL__HAS_SOFTMAX | TGL__HAS_ACC, 1, 1},
+    [TGL_GRAPH_OUTPUT_SCALE] = {"output_scale", TGL__HAS_SCALE, 1, 1},
+    [TGL_GRAPH_CONCAT] = {"concat", 0, 1, 1024},
+    [TGL_GRAPH_SLICE] = {"slice", TGL__HAS_BEGIN, 1, 1},
+};
+
+const tgl__graph_op_info *tgl__graph_op_info_of(tgl_graph_op op)
+{
+    if ((unsigned)op >= sizeof ops / sizeof ops[0] || !ops[op].name)
+        return NULL;
+    return &ops[op];
+}
+
+const char *tgl_graph_op_name(tgl_graph_op op)
+{
+    const tgl__graph_op_info *info = tgl__graph_op_info_of(op);
+    return info ? info->name : NULL;
+}
+
+tgl_status tgl_graph_new(tgl_graph **out, const char *name, tgl_error *err)
+{
+    if (!name || !*name)
+        return tgl__fail(err, TGL_EUSAGE, "graph: expected a name, found none");
+    tgl_graph *graph = tgl__calloc(1, sizeof *graph);
+    if (!graph)
+        return tgl__fail_nomem(err);
+    graph->name = tgl__arena_strdup(&graph->arena, name);
+    graph->first = tgl__calloc(1, sizeof *graph->first);
+    if (!graph->name || !graph->first) {
+        tgl_graph_free(graph);
+        return tgl__fail_nomem(err);
+    }
+    *out = graph;
+    return TGL_OK;
+}
+
+void tgl_graph_free(tgl_graph *graph)
+{
+    if (!graph)
+        return;
+    tgl_convention_free(graph->convention);
+    tgl__arena_release(&graph->arena);
+    tgl__free(graph->nodes);
+    tgl__free(graph->first);
+    tgl__free(graph->outputs);
+    tgl__free(graph);
+}
+
+/* ---- adding: structure is checked here, meaning in verify ---- */
+
+static tgl_status need(bool present, const tgl_node *node, const char *member,
+                       tgl_error *err)
+{
+    if (present)
+        return TGL_OK;
+    return tgl__fail(err, TGL_EUSAGE, "node '%s': %s needs '%s', found none", node->name,
+                     tgl_graph_op_name(node->op), member);
+}
+
+static tgl_status check_members(const tgl_node *node, tgl_error *err)
+{
+    unsigned has = tgl__graph_op_info_of(node->op)->members;
+    if (has & TGL__HAS_SCALING) {
+        TGL_TRY(need(node->offset != NULL, node, "offset", err));
+        TGL_TRY(need(node->shift != NULL, node, "shift", err));
+    }
+    if (has & (TGL__HAS_WEIGHTS | TGL__HAS_SCALE))
+        TGL_TRY(need(node->weights != NULL, node, "weights", err));
+    if (has & TGL__HAS_WEIGHTS)
+        TGL_TRY(need(node->bias != NULL || !node->slot_bias, node, "bias", err));
+    if (has & TGL__HAS_THRESHOLD)
+        TGL_TRY(need(node->threshold != NULL, node, "threshold", err));
+    if (has & TGL__HAS_SOFTMAX) {
+        TGL_TRY(
+            need(node->exp_table.codes && node->exp_table.count, node, "exp_table", err));
+        TGL_TRY(
+            need(node->inv_table.codes && node->inv_table.count, node, "inv_table", err));
+        if (node->exp_table.count > TGL__GRAPH_MAX_ELEMENT ||
+            node->inv_table.count > TGL__GRAPH_MAX_ELEMENT)
+            return tgl__fail(err, TGL_ELIMIT,
+                             "node '%s': expected tables of at most %d entries",
+                             node->name, TGL__GRAPH_MAX_ELEMENT);
+    }
+    return TGL_OK;
+}
+
+static tgl_status check_structure(const tgl_graph *graph, const tgl_node *node,
+                                  tgl_error *err)
+{
+    if (graph->verified)
+        return tgl__fail(err, TGL_EUSAGE,
+                         "graph '%s' is verified: nothing may be added to it",
+                         graph->name);
+    if (!node->name || !*node->name)
+        return tgl__fail(err, TGL_EUSAGE,
+                         "graph '%s': node %u: expected a name, found none", graph->name,
+                         graph->n_node);
+    const tgl__graph_op_info *info = tgl__graph_op_info_of(node->op);
+    if (!info)
+        return tgl__fail(err, TGL_EUNSUPPORTED, "node '%s': unknown operator %d",
+                         node->name, (int)node->op);
+    if (node->n_input < info->min_input || node->n_input > info->max_input ||
+        (node->n_input && !node->inputs))
+        return tgl__fail(err, TGL_EUSAGE,
+                         "node '%s': %s expects %u to %u inputs, found %u", node->name,
+                         info->name, info->min_input, info->max_input, node->n_input);
+    for (uint32_t i = 0; i < node->n_input; i++)
+        if (node->inputs[i] >= graph->n_node)
+            return tgl__fail(err, TGL_EUSAGE,
+                             "node '%s': input %u: expected a node before it (below %u), "
+                             "found %u",
+                             node->name, i, graph->n_node, node->inputs[i]);
+    if (node->n_element < 1 || node->n_element > TGL__GRAPH_MAX_ELEMENT)
+        return tgl__fail(err, TGL_ELIMIT,
+                         "node '%s': expected 1 to %d elements, found %u", node->name,
+                         TGL__GRAPH_MAX_ELEMENT, node->n_element);
+    if (!node->out || (node->n_out != 1 && node->n_out != node->n_element))
+        return tgl__fail(err, TGL_EUSAGE,
+                         "node '%s': expected 1 or %u result types, found %u", node->name,
+                         node->n_element, node->out ? node->n_out : 0);
+    if (graph->n_node >= TGL__GRAPH_MAX_NODE ||
+        graph->first[graph->n_node] + node->n_element > TGL__GRAPH_MAX_TOTAL)
+        return tgl__fail(err, TGL_ELIMIT,
+                         "graph '%s': more than %d nodes or %d elements in all",
+                         graph->name, TGL__GRAPH_MAX_NODE, TGL__GRAPH_MAX_TOTAL);
+    return check_members(node, err);
+}
+
+/* A copy in the arena; NULL stays NULL. */
+static const void *copy(tgl_graph *graph, const void *data, size_t count, size_t size,
+                        bool *ok)
+{
+    if (!data || !count)
+        return NULL;
+    void *mine = tgl__arena_alloc(&graph->arena, count, size);
+    if (!mine) {
+        *ok = false;
+        return NULL;
+    }
+    memcpy(mine, data, count * size);
+    return mine;
+}
+
+static bool copy_labels(tgl_graph *graph, tgl_node *mine, const tgl_node *node)
+{
+    if (!node->labels)
+        return true;
+    const char **labels =
+        tgl__arena_alloc(&graph->arena, node->n_element, sizeof *labels);
+    if (!labels)
+        return false;
+    for (uint32_t i = 0; i < node->n_element; i++) {
+        labels[i] =
+            tgl__arena_strdup(&graph->arena, node->labels[i] ? node->labels[i] : "");
+        if (!labels[i])
+            return false;
+    }
+    mine->labels = labels;
+    return true;
+}
+
+static bool same_quant(const tgl_quant *a, const tgl_quant *b)
+{
+    return tgl_type_equal(a->type, b->type) && a->round == b->round &&
+           a->overflow == b->overflow;
+}
+
+/* One form for one meaning: equal types per element are written as one. */
+static uint32_t canonical_n_out(const tgl_node *node)
+{
+    for (uint32_t i = 1; i < node->n_out; i++)
+        if (!same_quant(&node->out[i], &node->out[0]))
+            return node->n_out;
+    return 1;
+}
+
+/* Only the members that the operator uses are kept, so that printing and comparing never
+ * see the rest. */
+static bool copy_node(tgl_graph *graph, tgl_node *mine, const tgl_node *node)
+{
+    bool ok = true;
+    unsigned has = tgl__graph_op_info_of(node->op)->members;
+    size_t n = node->n_element, n_in = tgl__node_n_in(graph, node), weights = n;
+    *mine =
+        (tgl_node){.op = node->op, .n_input = node->n_input, .n_element = (uint32_t)n};
+    mine->name = tgl__arena_strdup(&graph->arena, node->name);
+    mine->inputs = copy(graph, node->inputs, node->n_input, sizeof *node->inputs, &ok);
+    mine->n_out = canonical_n_out(node);
+    mine->out = copy(graph, node->out, mine->n_out, sizeof *node->out, &ok);
+    ok = copy_labels(graph, mine, node) && ok && mine->name;
+    if (has & TGL__HAS_SCALING) {
+        mine->offset = copy(graph, node->offset, n, sizeof *node->offset, &ok);
+        mine->shift = copy(graph, node->shift, n, sizeof *node->shift, &ok);
+        mine->offset_type = node->offset_type;
+        mine->cast = node->cast;
+        mine->slot_offset = node->slot_offset != 0;
+        mine->slot_shift = node->slot_shift != 0;
+        mine->shift_lo = mine->slot_shift ? node->shift_lo : 0;
+        mine->shift_hi = mine->slot_shift ? node->shift_hi : 0;
+    }
+    if (has & TGL__HAS_WEIGHTS) {
+        weights = n * n_in; /* both at most 2^20 */
+        mine->bias = copy(graph, node->bias, n, sizeof *node->bias, &ok);
+        if (mine->bias)
+            mine->bias_type = node->bias_type;
+        mine->order = copy(graph, node->order, n_in, sizeof *node->order, &ok);
+        mine->term_exact = node->term_exact != 0;
+        mine->slot_weights = node->slot_weights != 0;
+        mine->slot_bias = node->slot_bias != 0;
+    }
+    if (has & (TGL__HAS_WEIGHTS | TGL__HAS_SCALE)) {
+        mine->weights = copy(graph, node->weights, weights, sizeof *node->weights, &ok);
+        mine->weight_type = node->weight_type;
+        mine->slot_scale = (has & TGL__HAS_SCALE) && node->slot_scale;
+    }
+    if (has & TGL__HAS_TERM)
+        mine->term = node->term;
+    if (has & TGL__HAS_ACC)
+        mine->acc = node->acc;
+    if (has & TGL__HAS_THRESHOLD) {
+        mine->threshold = copy(graph, node->threshold, n, sizeof *node->threshold, &ok);
+        mine->threshold_type = node->threshold_type;
+        mine->slot_threshold = node->slot_threshold != 0;
+    }
+    if (has & TGL__HAS_SOFTMAX) {
+        mine->softmax_diff = node->softmax_diff;
+        mine->softmax_sum = node->softmax_sum;
+        mine->exp_table = node->exp_table;
+        mine->inv_table = node->inv_table;
+        mine->exp_table.codes = copy(graph, node->exp_table.codes, node->exp_table.count,
+                                     sizeof *node->exp_table.codes, &ok);
+        mine->inv_table.codes = copy(graph, node->inv_table.codes, node->inv_table.count,
+                                     sizeof *node->inv_table.codes, &ok);
+    }
+    if (has & TGL__HAS_BEGIN)
+        mine->begin = node->begin;
+    return ok;
+}
+
+static bool grow_nodes(tgl_graph *graph)
+{
+    if (graph->n_node < graph->capacity)
+        return true;
+    uint32_t capacity = graph->capacity ? 2 * graph->capacity : 16;
+    tgl_node *nodes = tgl__realloc(graph->nodes, capacity, sizeof *nodes);
+    if (!nodes)
+        return false;
+    graph->nodes = nodes;
+    uint64_t *first =
+        tgl__realloc(graph->first, (size_t)capacity + 1, sizeof *graph->first);
+    if (!first)
+        return false;
+    graph->first = first;
+    graph->capacity = capacity;
+    return true;
+}
+
+tgl_status tgl_graph_add(tgl_graph *graph, const tgl_node *node, uint32_t *number,
+                         tgl_error *err)
+{
+    TGL_TRY(check_structure(graph, node, err));
+    tgl_node mine;
+    if (!grow_nodes(graph) || !copy_node(graph, &mine, node))
+        return tgl__fail_nomem(err);
+    graph->nodes[graph->n_node] = mine;
+    graph->first[graph->n_node + 1] = graph->first[graph->n_node] + node->n_element;
+    if (number)
+        *number = graph->n_node;
+    graph->n_node++;
+    return TGL_OK;
+}
+
+tgl_status tgl_graph_add_output(tgl_graph *graph, const char *name, uint32_t node,
+                                tgl_error *err)
+{
+    if (graph->verified)
+        return tgl__fail(err, TGL_EUSAGE,
+                         "graph '%s' is verified: nothing may be added to it",
+                         graph->name);
+    if (!name || !*name || node >= graph->n_node)
+        return tgl__fail(err, TGL_EUSAGE,
+                         "graph '%s': output '%s': expected a name and a node below %u, "
+                         "found node %u",
+                         graph->name, name ? name : "", graph->n_node, node);
+    for (uint32_t i = 0; i < graph->n_output; i++)
+        if (strcmp(graph->outputs[i].name, name) == 0)
+            return tgl__fail(err, TGL_EUSAGE, "graph '%s': two outputs are named '%s'",
+                             graph->name, name);
+    if (graph->n_output >= TGL__GRAPH_MAX_NODE)
+        return tgl__fail(err, TGL_ELIMIT, "graph '%s': more than %d outputs", graph->name,
+                         TGL__GRAPH_MAX_NODE);
+    if (graph->n_output == graph->output_capacity) {
+        uint32_t capacity = graph->output_capacity ? 2 * graph->output_capacity : 8;
+        tgl__graph_output *outputs =
+            tgl__realloc(graph->outputs, capacity, sizeof *outputs);
+        if (!outputs)
+            return tgl__fail_nomem(err);
+        graph->outputs = outputs;
+        graph->output_capacity = capacity;
+    }
+    const char *mine = tgl__arena_strdup(&graph->arena, name);
+    if (!mine)
+        return tgl__fail_nomem(err);
+    graph->outputs[graph->n_output++] = (tgl__graph_output){mine, node};
+    return TGL_OK;
+}
+
+tgl_status tgl_graph_set_convention(tgl_graph *graph, const tgl_convention *convention,
+                                    tgl_error *err)
+{
+    if (graph->verified)
+        return tgl__fail(err, TGL_EUSAGE,
+                         "graph '%s' is verified: its convention may not change",
+                         graph->name);
+    tgl_convention *shared = (tgl_convention *)(uintptr_t)convention;
+    if (shared)
+        atomic_fetch_add(&shared->references, 1);
+    tgl_convention_free(graph->convention);
+    graph->convention = shared;
+    return TGL_OK;
+}
+
+/* ---- reading ---- */
+
+const char *tgl_graph_name(const tgl_graph *graph)
+{
+    return graph->name;
+}
+
+uint32_t tgl_graph_n_node(const tgl_graph *graph)
+{
+    return graph->n_node;
+}
+
+const tgl_node *tgl_graph_node(const tgl_graph *graph, uint32_t number)
+{
+    return number < graph->n_node ? &graph->nodes[number] : NULL;
+}
+
+uint32_t tgl_graph_n_output(const tgl_graph *graph)
+{
+    return graph->n_output;
+}
+
+const char *tgl_graph_output(const tgl_graph *graph, uint32_t index, uint32_t *node)
+{
+    if (index >= graph->n_output)
+        return NULL;
+    if (node)
+        *node = graph->outputs[index].node;
+    return graph->outputs[index].name;
+}
+
+const tgl_convention *tgl_graph_convention(const tgl_graph *graph)
+{
+    return graph->convention;
+}
+
+bool tgl__graph_is_verified(const tgl_graph *graph)
+{
+    return graph->verified;
+}
+
+uint64_t tgl__graph_first(const tgl_graph *graph, uint32_t number)
+{
+    return graph->first[number];
+}
+
+tgl_quant tgl__node_out(const tgl_node *node, uint32_t index)
+{
+    return node->out[node->n_out == 1 ? 0 : index];
+}
+
+uint32_t tgl__node_n_in(const tgl_graph *graph, const tgl_node *node)
+{
+    return node->n_input ? graph->nodes[node->inputs[0]].n_element : 0;
+}
+
+void tgl__node_element_name(char *out, size_t size, const tgl_node *node,
+                            const char *prefix, uint32_t index)
+{
+    if (node->labels && node->labels[index][0])
+        snprintf(out, size, "%s%s%s", prefix, *prefix ? "." : "", node->labels[index]);
+    else if (node->n_element == 1)
+        snprintf(out, size, "%s", *prefix ? prefix : node->name);
+    else
+        snprintf(out, size, "%s[%u]", *prefix ? prefix : node->name, index);
+}
+
+int tgl__exact_log2(uint32_t n)
+{
+    if (n == 0 || (n & (n - 1)))
+        return -1;
+    int bits = 0;
+    while (n >>= 1)
+        bits++;
+    return bits;
+}

@@ -1,0 +1,87 @@
+/* What the rooms above may know of a graph beyond its public face, and what the files of
+ * this room share. */
+#ifndef TGL_GRAPH_GRAPH_H
+#define TGL_GRAPH_GRAPH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <trigline/graph.h>
+
+#include "base/memory.h"
+#include "text/json.h"
+
+enum {
+    TGL__GRAPH_MAX_NODE = 16384,
+    TGL__GRAPH_MAX_RULE = 8192,       /* of a convention */
+    TGL__GRAPH_MAX_ELEMENT = 1 << 20, /* of one node */
+    TGL__GRAPH_MAX_TOTAL = 1 << 22,   /* of all nodes */
+    TGL__GRAPH_MAX_FRAC = 256,        /* |frac| of any declared type */
+    TGL__GRAPH_MAX_SHIFT = 64
+};
+
+typedef struct tgl__graph_output {
+    const char *name;
+    uint32_t node;
+} tgl__graph_output;
+
+struct tgl_graph {
+    tgl_arena arena;
+    const char *name;
+    tgl_node *nodes;
+    uint64_t *first; /* (n_node + 1) position of each node's elements in eval's values */
+    uint32_t n_node, capacity;
+    tgl__graph_output *outputs;
+    uint32_t n_output, output_capacity;
+    tgl_convention *convention;
+    bool verified;
+};
+
+struct tgl_convention {
+    atomic_uint references;
+    tgl_arena arena;
+    const char *name;
+    tgl_input_rule *rules;
+    uint32_t n_rule;
+    const char **columns; /* distinct, NULL-terminated */
+};
+
+/* Which members of a node an operator uses. */
+typedef enum tgl__node_member {
+    TGL__HAS_SCALING = 1,
+    TGL__HAS_WEIGHTS = 2, /* with bias, order */
+    TGL__HAS_TERM = 4,
+    TGL__HAS_ACC = 8,
+    TGL__HAS_THRESHOLD = 16,
+    TGL__HAS_SOFTMAX = 32,
+    TGL__HAS_SCALE = 64,
+    TGL__HAS_BEGIN = 128
+} tgl__node_member;
+
+typedef struct tgl__graph_op_info {
+    const char *name;
+    unsigned members;
+    uint32_t min_input, max_input;
+} tgl__graph_op_info;
+
+/* NULL for an unknown operator. */
+const tgl__graph_op_info *tgl__graph_op_info_of(tgl_graph_op op);
+
+bool tgl__graph_is_verified(const tgl_graph *graph);
+/* Where node `number`'s elements begin among tgl_graph_eval's values; number n_node: how
+ * many there are. */
+uint64_t tgl__graph_first(const tgl_graph *graph, uint32_t number);
+/* Element `index`'s type and final cast. */
+tgl_quant tgl__node_out(const tgl_node *node, uint32_t index);
+/* Elements of a node's first input; 0 for INPUT. */
+uint32_t tgl__node_n_in(const tgl_graph *graph, const tgl_node *node);
+/* The label of an element or "node[3]", for messages and ports. */
+void tgl__node_element_name(char *out, size_t size, const tgl_node *node,
+                            const char *prefix, uint32_t index);
+/* log2 of a power of two; -1 for anything else. */
+int tgl__exact_log2(uint32_t n);
+
+tgl_json *tgl__convention_json(const tgl_convention *convention);
+tgl_status tgl__convention_from_json(tgl_convention **out, const tgl_json *json,
+                                     const char *where, tgl_error *err);
+
+#endif
