@@ -7,7 +7,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+extern const tgl_format tgl__format_npz;
+
 const tgl_format *const tgl__formats[] = {
+    &tgl__format_npz,
     NULL,
 };
 

@@ -1,0 +1,238 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/format.h"
+
+static const char path[] = "npz_test.npz";
+
+/* -0.0 and NaNs with payloads must come back bit for bit */
+static const uint32_t float_bits[] = {0x80000000, 0x7fc00001, 0xffc12345, 0x3fc00000,
+                                      0x7f800001};
+static const int64_t offsets[] = {0, 2, 2, 5};
+static const int16_t grid[] = {1, -2, 3, 4, 5, 6, 7, 8, 9, 10, 11, -12};
+static const uint8_t flags[] = {1, 0, 1};
+static const uint64_t large[] = {UINT64_MAX, 0, 1};
+
+static tgl_table *sample(void)
+{
+    tgl_table *t = NULL;
+    const tgl_column columns[] = {
+        {.name = "Jet_pt",
+         .dtype = TGL_F32,
+         .is_jagged = 1,
+         .n_row = 3,
+         .n_value = 5,
+         .offsets = offsets,
+         .values = float_bits},
+        {.name = "grid",
+         .dtype = TGL_I16,
+         .n_dim = 2,
+         .dim = {2, 2},
+         .n_row = 3,
+         .n_value = 12,
+         .values = grid},
+        {.name = "flag", .dtype = TGL_BOOL, .n_row = 3, .n_value = 3, .values = flags},
+        {.name = "large", .dtype = TGL_U64, .n_row = 3, .n_value = 3, .values = large},
+        {.name = "word",
+         .dtype = TGL_STRING,
+         .n_row = 3,
+         .n_value = 5,
+         .offsets = offsets,
+         .values = "ab\xc3\xa9z"},
+        {.name = "word__offsets",
+         .dtype = TGL_U8,
+         .n_row = 3,
+         .n_value = 3,
+         .values = flags},
+    };
+    assert_int_equal(tgl_table_new(&t, 3, NULL), TGL_OK);
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        assert_int_equal(tgl_table_copy_column(t, &columns[i], NULL), TGL_OK);
+    assert_int_equal(tgl_table_set_meta(t, "note", "kept", NULL), TGL_OK);
+    return t;
+}
+
+static void assert_same(const tgl_table *a, const tgl_table *b)
+{
+    assert_int_equal(tgl_table_n_column(a), tgl_table_n_column(b));
+    for (size_t i = 0; i < tgl_table_n_column(a); i++) {
+        char da[72], db[72];
+        assert_int_equal(tgl_column_digest(da, tgl_table_column(a, i), NULL), TGL_OK);
+        assert_int_equal(tgl_column_digest(db, tgl_table_column(b, i), NULL), TGL_OK);
+        assert_string_equal(da, db);
+    }
+}
+
+static void write_sample(int compression, size_t n_thread)
+{
+    tgl_error err = {0};
+    tgl_table *t = sample();
+    tgl_write_options options = TGL_WRITE_OPTIONS_INIT;
+    options.compression = compression;
+    options.n_thread = n_thread;
+    assert_int_equal(tgl_data_write(path, t, &options, NULL, &err), TGL_OK);
+    tgl_table_free(t);
+}
+
+static void round_trip(void **state)
+{
+    (void)state;
+    for (int level = 0; level <= 12; level += 6) {
+        tgl_error err = {0};
+        tgl_source *source = NULL;
+        tgl_table *t = sample(), *back = NULL, *part = NULL, *slice = NULL;
+        write_sample(level, 2);
+        assert_int_equal(tgl_source_open(&source, path, NULL, &err), TGL_OK);
+        assert_int_equal(
+            tgl_source_read(&back, source, NULL, 0, 0, UINT64_MAX, NULL, &err), TGL_OK);
+        assert_same(t, back);
+        assert_string_equal(tgl_table_meta(back, "note"), "kept");
+        assert_int_equal(tgl_source_read(&part, source, NULL, 0, 1, 3, NULL, &err),
+                         TGL_OK);
+        assert_int_equal(tgl_table_slice(&slice, t, 1, 3, &err), TGL_OK);
+        assert_same(slice, part);
+        tgl_source_close(source);
+        tgl_table_free(t);
+        tgl_table_free(back);
+        tgl_table_free(part);
+        tgl_table_free(slice);
+    }
+}
+
+static void same_bytes_for_any_threads(void **state)
+{
+    (void)state;
+    char *one, *two;
+    size_t n_one, n_two;
+    write_sample(-1, 1);
+    assert_int_equal(tgl__file_read(&one, &n_one, path, 1 << 20, NULL), TGL_OK);
+    write_sample(-1, 5);
+    assert_int_equal(tgl__file_read(&two, &n_two, path, 1 << 20, NULL), TGL_OK);
+    assert_int_equal(n_one, n_two);
+    assert_memory_equal(one, two, n_one);
+    tgl__free(one);
+    tgl__free(two);
+}
+
+static void names_and_patterns(void **state)
+{
+    (void)state;
+    tgl_error err = {0};
+    tgl_source *source = NULL;
+    tgl_table *t = NULL;
+    write_sample(0, 1);
+    assert_int_equal(tgl_source_open(&source, path, NULL, &err), TGL_OK);
+    const char *const globs[] = {"la*", "flag"}, *const wrong[] = {"Jet_pz"};
+    assert_int_equal(tgl_source_read(&t, source, globs, 2, 0, UINT64_MAX, NULL, &err),
+                     TGL_OK);
+    assert_int_equal(tgl_table_n_column(t), 2);
+    assert_string_equal(tgl_table_column(t, 0)->name, "flag"); /* the file's order */
+    tgl_table_free(t);
+    assert_int_equal(tgl_source_read(&t, source, wrong, 1, 0, UINT64_MAX, NULL, &err),
+                     TGL_ENOTFOUND);
+    assert_non_null(strstr(err.message, "did you mean 'Jet_pt'"));
+    assert_int_equal(tgl_source_read(&t, source, NULL, 0, 2, 4, NULL, &err), TGL_EUSAGE);
+    tgl_source_close(source);
+}
+
+/* Every byte of the file flipped in turn: an error or the same data, never different
+ * data. */
+static void no_flipped_byte_passes(void **state)
+{
+    (void)state;
+    tgl_error err = {0};
+    tgl_table *t = sample();
+    write_sample(0, 1);
+    char *bytes;
+    size_t n;
+    assert_int_equal(tgl__file_read(&bytes, &n, path, 1 << 20, NULL), TGL_OK);
+    size_t refused = 0;
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = (char)(bytes[i] ^ 0x11);
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        assert_int_equal(fwrite(bytes, 1, n, f), n);
+        fclose(f);
+        bytes[i] = (char)(bytes[i] ^ 0x11);
+        tgl_source *source = NULL;
+        tgl_table *back = NULL;
+        tgl_source_options options = TGL_SOURCE_OPTIONS_INIT;
+        options.n_thread = 1;
+        tgl_status status = tgl_source_open(&source, path, &options, &err);
+        if (status == TGL_OK)
+            status = tgl_source_read(&back, source, NULL, 0, 0, UINT64_MAX, NULL, &err);
+        if (status == TGL_OK && tgl_table_meta(back, "note") != NULL)
+            assert_same(t, back);
+        refused += status != TGL_OK;
+        tgl_table_free(back);
+        tgl_source_close(source);
+    }
+    assert_true(refused > n / 2);
+    tgl__free(bytes);
+    tgl_table_free(t);
+}
+
+static void refuses_truncation(void **state)
+{
+    (void)state;
+    tgl_error err = {0};
+    tgl_source *source = NULL;
+    write_sample(6, 1);
+    assert_int_equal(truncate(path, 500), 0);
+    assert_int_equal(tgl_source_open(&source, path, NULL, &err), TGL_EFORMAT);
+    assert_non_null(strstr(err.message, "truncated"));
+}
+
+static void survives_allocation_failure(void **state)
+{
+    (void)state;
+    tgl_error err = {0};
+    tgl_source_options options = TGL_SOURCE_OPTIONS_INIT;
+    options.n_thread = 1;
+    write_sample(6, 1);
+    for (long n = 0;; n++) {
+        tgl_source *source = NULL;
+        tgl_table *back = NULL;
+        tgl__alloc_fail_after(n);
+        tgl_status status = tgl_source_open(&source, path, &options, &err);
+        if (status == TGL_OK)
+            status = tgl_source_read(&back, source, NULL, 0, 0, UINT64_MAX, NULL, &err);
+        if (status == TGL_OK)
+            status = tgl_data_write(path, back, NULL, NULL, &err);
+        tgl__alloc_fail_after(-1);
+        tgl_table_free(back);
+        tgl_source_close(source);
+        if (status == TGL_OK)
+            break;
+        assert_int_equal(status, TGL_ENOMEM);
+        assert_true(n < 5000);
+    }
+}
+
+static int cleanup(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(same_bytes_for_any_threads),
+        cmocka_unit_test(names_and_patterns),
+        cmocka_unit_test(no_flipped_byte_passes),
+        cmocka_unit_test(refuses_truncation),
+        cmocka_unit_test(survives_allocation_failure),
+    };
+    return cmocka_run_group_tests_name("npz", tests, NULL, cleanup);
+}
