@@ -37,6 +37,7 @@ static void run_copy(const uint8_t *bytes, size_t size)
     uint8_t *copy = malloc(size == 0 ? 1 : size);
     if (copy == NULL)
         return;
+    copy[0] = 0;
     memcpy(copy, bytes, size);
     (void)LLVMFuzzerTestOneInput(copy, size);
     free(copy);
