@@ -7,10 +7,11 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-extern const tgl_format tgl__format_npz;
+extern const tgl_format tgl__format_npz, tgl__format_l1;
 
 const tgl_format *const tgl__formats[] = {
     &tgl__format_npz,
+    &tgl__format_l1,
     NULL,
 };
 
