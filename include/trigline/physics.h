@@ -70,6 +70,21 @@ TGL_API TGL_NODISCARD tgl_status tgl_physics_study(char **json, const char *conf
                                                    tgl_error *err);
 
 /**
+ * A classifier's figures of merit as JSON (tgl_free): accuracy and confusion with
+ * intervals, and for each class AUC and ROC of that class's code against all other
+ * classes.
+ *
+ * @param codes (n_event, n_class) scores or logits; the first maximum decides
+ * @param label (n_event) true class, 0 … n_class - 1
+ * @param names (n_class) class names
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_physics_classify(char **json, const int64_t *codes,
+                                                      const int64_t *label,
+                                                      size_t n_event,
+                                                      const char *const *names,
+                                                      size_t n_class, tgl_error *err);
+
+/**
  * Choose among candidates (JSON array of {name, physics:{…}, resources:{…}}) by `gates`
  * (JSON): physics first, then resources, latency and power. The answer as JSON (tgl_free)
  * names what refused whom.

@@ -262,6 +262,29 @@ static void physics_first_then_resources(void **state)
     tgl_free(text);
 }
 
+static void classifier_by_hand(void **state)
+{
+    (void)state;
+    /* scores of class 0: 3, 2 (true), 2, 1 (false): one tie between true and false */
+    const int64_t codes[8] = {3, 0, 2, 9, 2, 5, 1, 1}, label[4] = {0, 0, 1, 1};
+    const char *const names[2] = {"a", "b"};
+    char *text;
+    assert_int_equal(tgl_physics_classify(&text, codes, label, 4, names, 2, NULL),
+                     TGL_OK);
+    tgl_json *json;
+    assert_int_equal(tgl__json_parse(&json, text, strlen(text), "classes", NULL), TGL_OK);
+    const tgl_json *c = tgl__json_get(json, "classification");
+    assert_int_equal(tgl__json_int(at(c, "accuracy", "k"), -1),
+                     2); /* event 3 is a tie: the first maximum is 0 */
+    const tgl_json *a = tgl__json_at(at(c, "classes", NULL), 0);
+    assert_true(fabs(tgl__json_real(at(a, "auc", NULL), 0) - 3.5 / 4) < 1e-12);
+    tgl__json_free(json);
+    tgl_free(text);
+    const int64_t wrong[1] = {2};
+    assert_int_equal(tgl_physics_classify(&text, codes, wrong, 1, names, 2, NULL),
+                     TGL_EFORMAT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +293,7 @@ int main(void)
         cmocka_unit_test(rate_formula),
         cmocka_unit_test(threshold_never_exceeds_the_target),
         cmocka_unit_test(study_by_hand),
+        cmocka_unit_test(classifier_by_hand),
         cmocka_unit_test(no_rate_without_colliding_bunches),
         cmocka_unit_test(physics_first_then_resources),
     };

@@ -228,6 +228,32 @@ static void working_points(tgl_buffer *out, const tgl_json *physics)
     end_table(out);
 }
 
+static void classification(tgl_buffer *out, const tgl_json *physics)
+{
+    static const char *const heads[] = {"class", "efficiency [%]", "AUC"};
+    const tgl_json *json = tgl__json_get(physics, "classification"),
+                   *classes = tgl__json_get(json, "classes");
+    if (tgl__json_size(classes) == 0)
+        return;
+    const tgl_json *accuracy = tgl__json_get(json, "accuracy");
+    char note[160];
+    snprintf(note, sizeof note,
+             "Accuracy %.2f %% (%.2f to %.2f) on %.0f events, from the emulator's "
+             "integer codes.",
+             100 * number(accuracy, "value"), 100 * number(accuracy, "lo"),
+             100 * number(accuracy, "hi"), number(accuracy, "n"));
+    begin_table(out, "Classification", note, heads, 3, 1);
+    for (size_t c = 0; c < tgl__json_size(classes); c++) {
+        const tgl_json *row = tgl__json_at(classes, c);
+        tgl__buffer_text(out, "<tr>");
+        cell_text(out, string(row, "name"), false);
+        cell_fraction(out, tgl__json_get(row, "efficiency"));
+        cell_number(out, number(row, "auc"), "");
+        tgl__buffer_text(out, "</tr>");
+    }
+    end_table(out);
+}
+
 static void menu(tgl_buffer *out, const tgl_json *physics)
 {
     static const char *const heads[] = {"seed", "rate [kHz]", "pure [kHz]",
@@ -452,6 +478,7 @@ static tgl_status write_page(const char *directory, const char *title,
     head(&out, title, d);
     tgl_status status = figures(&out, directory, d, err);
     working_points(&out, d->physics);
+    classification(&out, d->physics);
     menu(&out, d->physics);
     resources(&out, d->resources);
     gates(&out, d->selection);

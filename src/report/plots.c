@@ -87,7 +87,7 @@ static bool draw_scores(tgl_buffer *out, const tgl_report_documents *d)
         return false;
     double edge[256], height[MAX_SERIES][256];
     const char *labels[MAX_SERIES], *name;
-    int series[MAX_SERIES];
+    int series[MAX_SERIES], n_signal = 0;
     tgl_json *counts;
     size_t n = 0;
     tgl_axis x = named(empty_log, "network score + 1 (integer code)");
@@ -96,7 +96,10 @@ static bool draw_scores(tgl_buffer *out, const tgl_report_documents *d)
         edge[i] = tgl__json_real(tgl__json_at(edges, i), 0) + 1;
         tgl__axis_include(&x, edge[i]);
     }
-    for (; n < MAX_SERIES && tgl__json_entry(samples, n, &name, &counts); n++) {
+    const char *zero_bias = tgl__json_string(
+        tgl__json_get(tgl__json_get(d->physics, "zero_bias"), "name"), "");
+    for (size_t i = 0; n < MAX_SERIES && tgl__json_entry(samples, i, &name, &counts);
+         i++) {
         double total = 0;
         for (size_t b = 0; b + 1 < n_edge; b++)
             total += tgl__json_real(tgl__json_at(counts, b), 0);
@@ -105,7 +108,8 @@ static bool draw_scores(tgl_buffer *out, const tgl_report_documents *d)
             tgl__axis_include(&y, height[n][b]);
         }
         labels[n] = name;
-        series[n] = (int)n;
+        /* zero bias has colour 0 and signals 1, 2 … by name, here and in the ROC */
+        series[n++] = strcmp(name, zero_bias) == 0 ? 0 : ++n_signal % 8;
     }
     if (n == 0)
         return false;
@@ -113,8 +117,8 @@ static bool draw_scores(tgl_buffer *out, const tgl_report_documents *d)
     tgl__axis_finish(&y);
     tgl_frame f = tgl__frame_begin(out, "Score distributions", x, y);
     for (size_t s = 0; s < n; s++)
-        tgl__frame_steps(&f, (int)s, edge, height[s], n_edge - 1);
-    tgl__frame_key(&f, labels, series, n, true);
+        tgl__frame_steps(&f, series[s], edge, height[s], n_edge - 1);
+    tgl__frame_key(&f, labels, series, n, false);
     tgl__svg_end(out);
     return true;
 }
@@ -268,7 +272,7 @@ static bool draw_roc(tgl_buffer *out, const tgl_report_documents *d)
     const char *labels[MAX_SERIES], *name;
     int series[MAX_SERIES];
     tgl_json *curve;
-    tgl_axis x = named(empty_log, "false-positive rate (accepted share of zero bias)");
+    tgl_axis x = named(empty_log, "false-positive rate (accepted share of background)");
     tgl_axis y = {"signal efficiency", 0, 0, false};
     for (size_t i = 0;
          points != NULL && n < MAX_SERIES && tgl__json_entry(roc, i, &name, &curve);
