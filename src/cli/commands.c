@@ -1,10 +1,12 @@
 #include "cli/cli.h"
 
 extern const cli_noun cli_store;
+extern const cli_noun cli_report;
 extern const cli_noun cli_doctor;
 
 const cli_noun *const cli_nouns[] = {
     &cli_store,
+    &cli_report,
     &cli_doctor,
 };
 const size_t cli_n_noun = sizeof cli_nouns / sizeof cli_nouns[0];
