@@ -33,10 +33,27 @@ const char *tgl_graph_op_name(tgl_graph_op op)
     return info ? info->name : NULL;
 }
 
+/* Names become ports and origins of the program: printable ASCII, no quotes. */
+static tgl_status check_name(const char *name, const char *what, tgl_error *err)
+{
+    size_t n = name ? strlen(name) : 0;
+    if (n < 1 || n > TGL__GRAPH_MAX_NAME)
+        return tgl__fail(err, TGL_EUSAGE,
+                         "%s: expected a name of 1 to %d bytes, found %zu", what,
+                         TGL__GRAPH_MAX_NAME, n);
+    for (size_t i = 0; i < n; i++)
+        if (name[i] < 0x20 || name[i] > 0x7e || name[i] == '"' || name[i] == '\\')
+            return tgl__fail(
+                err, TGL_EUSAGE,
+                "%s: expected printable ASCII without quotes in a name, found "
+                "byte 0x%02x at %zu",
+                what, (unsigned)(unsigned char)name[i], i);
+    return TGL_OK;
+}
+
 tgl_status tgl_graph_new(tgl_graph **out, const char *name, tgl_error *err)
 {
-    if (!name || !*name)
-        return tgl__fail(err, TGL_EUSAGE, "graph: expected a name, found none");
+    TGL_TRY(check_name(name, "graph", err));
     tgl_graph *graph = tgl__calloc(1, sizeof *graph);
     if (!graph)
         return tgl__fail_nomem(err);
@@ -100,6 +117,17 @@ static tgl_status check_members(const tgl_node *node, tgl_error *err)
     return TGL_OK;
 }
 
+static tgl_status check_labels(const tgl_node *node, tgl_error *err)
+{
+    char what[TGL__GRAPH_MAX_NAME + 32];
+    for (uint32_t i = 0; node->labels && i < node->n_element; i++) {
+        snprintf(what, sizeof what, "node '%s': label %u", node->name, i);
+        if (node->labels[i] && node->labels[i][0])
+            TGL_TRY(check_name(node->labels[i], what, err));
+    }
+    return TGL_OK;
+}
+
 static tgl_status check_structure(const tgl_graph *graph, const tgl_node *node,
                                   tgl_error *err)
 {
@@ -107,10 +135,6 @@ static tgl_status check_structure(const tgl_graph *graph, const tgl_node *node,
         return tgl__fail(err, TGL_EUSAGE,
                          "graph '%s' is verified: nothing may be added to it",
                          graph->name);
-    if (!node->name || !*node->name)
-        return tgl__fail(err, TGL_EUSAGE,
-                         "graph '%s': node %u: expected a name, found none", graph->name,
-                         graph->n_node);
     const tgl__graph_op_info *info = tgl__graph_op_info_of(node->op);
     if (!info)
         return tgl__fail(err, TGL_EUNSUPPORTED, "node '%s': unknown operator %d",
@@ -274,7 +298,9 @@ static bool grow_nodes(tgl_graph *graph)
 tgl_status tgl_graph_add(tgl_graph *graph, const tgl_node *node, uint32_t *number,
                          tgl_error *err)
 {
+    TGL_TRY(check_name(node->name, "node", err));
     TGL_TRY(check_structure(graph, node, err));
+    TGL_TRY(check_labels(node, err));
     tgl_node mine;
     if (!grow_nodes(graph) || !copy_node(graph, &mine, node))
         return tgl__fail_nomem(err);
@@ -293,11 +319,11 @@ tgl_status tgl_graph_add_output(tgl_graph *graph, const char *name, uint32_t nod
         return tgl__fail(err, TGL_EUSAGE,
                          "graph '%s' is verified: nothing may be added to it",
                          graph->name);
-    if (!name || !*name || node >= graph->n_node)
+    TGL_TRY(check_name(name, "output", err));
+    if (node >= graph->n_node)
         return tgl__fail(err, TGL_EUSAGE,
-                         "graph '%s': output '%s': expected a name and a node below %u, "
-                         "found node %u",
-                         graph->name, name ? name : "", graph->n_node, node);
+                         "graph '%s': output '%s': expected a node below %u, found %u",
+                         graph->name, name, graph->n_node, node);
     for (uint32_t i = 0; i < graph->n_output; i++)
         if (strcmp(graph->outputs[i].name, name) == 0)
             return tgl__fail(err, TGL_EUSAGE, "graph '%s': two outputs are named '%s'",
@@ -395,12 +421,14 @@ uint32_t tgl__node_n_in(const tgl_graph *graph, const tgl_node *node)
 void tgl__node_element_name(char *out, size_t size, const tgl_node *node,
                             const char *prefix, uint32_t index)
 {
-    if (node->labels && node->labels[index][0])
-        snprintf(out, size, "%s%s%s", prefix, *prefix ? "." : "", node->labels[index]);
+    const char *label = node->labels ? node->labels[index] : "";
+    const char *name = *prefix ? prefix : node->name;
+    if (*label && !(*prefix && node->n_element == 1))
+        snprintf(out, size, "%s%s%s", prefix, *prefix ? "." : "", label);
     else if (node->n_element == 1)
-        snprintf(out, size, "%s", *prefix ? prefix : node->name);
+        snprintf(out, size, "%s", name);
     else
-        snprintf(out, size, "%s[%u]", *prefix ? prefix : node->name, index);
+        snprintf(out, size, "%s[%u]", name, index);
 }
 
 int tgl__exact_log2(uint32_t n)

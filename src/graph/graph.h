@@ -15,6 +15,7 @@ enum {
     TGL__GRAPH_MAX_RULE = 8192,       /* of a convention */
     TGL__GRAPH_MAX_ELEMENT = 1 << 20, /* of one node */
     TGL__GRAPH_MAX_TOTAL = 1 << 22,   /* of all nodes */
+    TGL__GRAPH_MAX_NAME = 100,        /* bytes of any name */
     TGL__GRAPH_MAX_FRAC = 256,        /* |frac| of any declared type */
     TGL__GRAPH_MAX_SHIFT = 64
 };
@@ -74,7 +75,8 @@ uint64_t tgl__graph_first(const tgl_graph *graph, uint32_t number);
 tgl_quant tgl__node_out(const tgl_node *node, uint32_t index);
 /* Elements of a node's first input; 0 for INPUT. */
 uint32_t tgl__node_n_in(const tgl_graph *graph, const tgl_node *node);
-/* The label of an element or "node[3]", for messages and ports. */
+/* The name of an element, for ports and messages: its label ("prefix.label"), the bare
+ * prefix (or the node's name) of a single element, else "prefix[3]". Below 256 bytes. */
 void tgl__node_element_name(char *out, size_t size, const tgl_node *node,
                             const char *prefix, uint32_t index);
 /* log2 of a power of two; -1 for anything else. */

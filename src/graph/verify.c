@@ -229,6 +229,11 @@ static tgl_status verify_dense(const verifier *v)
                          "node '%s': accumulator: sums lie on its grid, expected TRN, "
                          "found %s",
                          node->name, tgl_round_name(node->acc.round));
+    if (node->slot_bias && node->bias_type.frac > node->acc.type.frac)
+        return tgl__fail(v->err, TGL_EUSAGE,
+                         "node '%s': a writable bias may have at most the accumulator's "
+                         "%d fraction bits, found %d",
+                         node->name, node->acc.type.frac, node->bias_type.frac);
     TGL_TRY(check_order(v, n_in));
     return check_dense_widths(v);
 }
