@@ -23,7 +23,7 @@ int64_t tgl__scale_code(int64_t code, int frac, int64_t offset, int64_t shift,
 
 /* One kind of object: its branches and the widths of the Global Trigger's words. */
 typedef struct object {
-    const char *name, *prefix;
+    const char *name, *bx;
     uint32_t count;
     const char *column[3]; /* pt, eta, phi; NULL: constant zero */
     uint8_t width[3];
@@ -33,28 +33,28 @@ typedef struct object {
 
 static const object objects[] = {
     {"etm",
-     "L1EtSum",
+     "L1EtSum_bx",
      1,
      {"L1EtSum_hwPt", NULL, "L1EtSum_hwPhi"},
      {12, 2, 8},
      {0, 0, 0},
      2},
     {"eg",
-     "L1EG",
+     "L1EG_bx",
      4,
      {"L1EG_hwPt", "L1EG_hwEta", "L1EG_hwPhi"},
      {9, 9, 8},
      {0, 1, 0},
      -1},
     {"mu",
-     "L1Mu",
+     "L1Mu_bx",
      4,
      {"L1Mu_hwPt", "L1Mu_hwEta", "L1Mu_hwPhi"},
      {9, 9, 10},
      {0, 1, 0},
      -1},
     {"jet",
-     "L1Jet",
+     "L1Jet_bx",
      10,
      {"L1Jet_hwPt", "L1Jet_hwEta", "L1Jet_hwPhi"},
      {11, 9, 8},
@@ -66,13 +66,6 @@ enum {
     MAX_OBJECT_RULE = 64,
     NAME_SIZE = 32
 };
-
-static const char *bx_column(const object *o)
-{
-    if (strcmp(o->prefix, "L1EG") == 0)
-        return "L1EG_bx";
-    return strcmp(o->prefix, "L1Mu") == 0 ? "L1Mu_bx" : "L1Jet_bx";
-}
 
 static void object_rule(tgl_input_rule *rule, char name[NAME_SIZE], const object *o,
                         uint32_t index, uint32_t part, bool firmware_pt)
@@ -92,13 +85,13 @@ static void object_rule(tgl_input_rule *rule, char name[NAME_SIZE], const object
     }
     if (rule->column == NULL)
         return;
+    /* several crossings an event in some files (then the one at 0), one in others */
+    rule->where[0] = (tgl_input_where){o->bx, 0};
+    rule->optional_where = 1;
     rule->n_where = 1;
-    if (o->sum_type >= 0) {
-        rule->where[0] = (tgl_input_where){"L1EtSum_etSumType", o->sum_type};
-    } else { /* several crossings an event in some files, one in others */
-        rule->where[0] = (tgl_input_where){bx_column(o), 0};
-        rule->optional_where = 1;
-    }
+    if (o->sum_type >= 0)
+        rule->where[rule->n_where++] =
+            (tgl_input_where){"L1EtSum_etSumType", o->sum_type};
 }
 
 static tgl_status object_convention(tgl__dataset *d, const tgl__train_config *c,
