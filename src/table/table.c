@@ -533,6 +533,19 @@ bool tgl__table_meta_at(const tgl_table *table, size_t index, const char **key,
     return true;
 }
 
+void tgl__table_drop_meta(tgl_table *table, const char *key)
+{
+    for (size_t i = 0; i < table->n_meta; i++)
+        if (strcmp(table->meta[i].key, key) == 0) {
+            tgl__free(table->meta[i].key);
+            tgl__free(table->meta[i].value);
+            memmove(&table->meta[i], &table->meta[i + 1],
+                    (table->n_meta - i - 1) * sizeof *table->meta);
+            table->n_meta--;
+            return;
+        }
+}
+
 /* The digest's bytes: name and type name, each zero-terminated; is_jagged and n_dim, one
  * byte each; the dims, 4 bytes each; n_row and n_value, 8 bytes each; the offsets (jagged
  * and string columns); the values. Numbers little-endian. */

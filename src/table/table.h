@@ -18,6 +18,9 @@ tgl_status tgl__column_check(const tgl_column *column, tgl_error *err);
 bool tgl__table_meta_at(const tgl_table *table, size_t index, const char **key,
                         const char **value);
 
+/* Forget the metadata entry `key`, if there. */
+void tgl__table_drop_meta(tgl_table *table, const char *key);
+
 /* One more owner of table's column `index` in an Arrow array; see export.c. */
 typedef struct tgl_block tgl_block;
 tgl_block *tgl__table_block(const tgl_table *table, size_t index);
