@@ -7,9 +7,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-extern const tgl_format tgl__format_npz, tgl__format_l1;
+extern const tgl_format tgl__format_root, tgl__format_npz, tgl__format_l1;
 
 const tgl_format *const tgl__formats[] = {
+    &tgl__format_root,
     &tgl__format_npz,
     &tgl__format_l1,
     NULL,
