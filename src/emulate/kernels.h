@@ -1,0 +1,96 @@
+/* The batch kernels: what they work on, and one table of them per instruction set.
+ *
+ * A tile is up to TGL__TILE events. A value's codes of one tile lie side by side in
+ * scratch memory, in lanes of 16, 32 or 64 bits. Arithmetic is modulo 2^lane; the planner
+ * picks lanes wide enough that this is the exact result. */
+#ifndef TGL_EMULATE_KERNELS_H
+#define TGL_EMULATE_KERNELS_H
+
+#include <trigline/program.h>
+
+enum {
+    TGL__TILE = 256, /* events in scratch at a time */
+    TGL__STRIP = 64, /* kernels work on whole strips of events */
+    TGL__N_LANE = 3  /* 16, 32, 64 bits */
+};
+
+typedef struct tgl__step tgl__step;
+/* Run one step on n events, n a multiple of TGL__STRIP. */
+typedef void tgl__kernel(const tgl__step *step, char *scratch, size_t n);
+
+#define TGL__KEEP 255 /* overflow mode of a cast that cannot overflow */
+
+/* A conversion inside a lane: drop (shift > 0) or append (shift < 0) bits, then
+ * overflow. */
+typedef struct tgl__cast {
+    int16_t shift;
+    uint8_t round;    /* tgl_round; matters for shift > 0 */
+    uint8_t overflow; /* tgl_overflow or TGL__KEEP */
+    uint8_t is_signed, width;
+    int64_t lo, hi; /* bounds of the overflow mode, cut to the lane */
+} tgl__cast;
+
+/* One product of an affine row. */
+typedef struct tgl__term {
+    uint32_t x;    /* scratch offset of the argument's lanes */
+    int32_t shift; /* bits its product drops */
+    int64_t weight;
+} tgl__term;
+
+/* One result of an affine step; its terms in five runs:
+ *   high:  acc += high half of x * weight (16-bit lanes)
+ *   mul:   acc += x * weight     shifted: acc += (x * weight) >> shift
+ *   plus:  acc += x              minus: acc -= x */
+typedef struct tgl__row {
+    uint32_t dst;
+    uint32_t n_high, n_mul, n_shifted, n_plus, n_minus;
+    const tgl__term *terms;
+    int64_t bias;
+} tgl__row;
+
+typedef struct tgl__rows {
+    uint32_t n_row;
+    const tgl__row *rows;
+    tgl__cast acc;      /* once per row; in the general kernel after every term */
+    tgl__cast term;     /* general kernel only; each term's shift replaces the cast's */
+    uint32_t temporary; /* general kernel: scratch offset of one tile */
+} tgl__rows;
+
+struct tgl__step {
+    tgl__kernel *run;
+    uint32_t dst, a, b, c;     /* scratch offsets */
+    uint16_t shift_a, shift_b; /* left shifts that align the arguments */
+    tgl__cast cast;
+    const void *data; /* tgl__rows, a table, PICK's offsets, … */
+};
+
+/* Elementwise kernels of one lane width. */
+typedef struct tgl__lane_kernels {
+    tgl__kernel *add, *sub, *mul, *min, *max, *bit_and, *bit_or, *bit_xor;
+    tgl__kernel *negate, *bit_not, *select, *shift_value, *cast, *pick, *table;
+    tgl__kernel *compare[6];
+    tgl__kernel *from[TGL__N_LANE]; /* copy from lanes of that width */
+    tgl__kernel *rows;              /* affine, casts once per row */
+    tgl__kernel *rows_general;      /* affine, casts per term and per sum */
+    /* Column of a row-major batch into lanes; pads n to a strip with event 0. Non-zero
+     * when a code leaves [lo, hi]. */
+    uint64_t (*load)(char *dst, const int64_t *in, size_t stride, size_t n, int64_t lo,
+                     int64_t hi);
+    void (*store)(int64_t *out, size_t stride, const char *src, size_t n);
+    void (*fill)(char *dst, int64_t code, size_t n);
+} tgl__lane_kernels;
+
+typedef struct tgl__kernels {
+    const char *name;
+    tgl__lane_kernels lanes[TGL__N_LANE];
+    tgl__kernel *pair;      /* two 16-bit arguments side by side in one 32-bit lane */
+    tgl__kernel *rows_pair; /* affine over such pairs, 32-bit accumulators */
+} tgl__kernels;
+
+extern const tgl__kernels tgl__kernels_baseline;
+#if defined(__x86_64__)
+extern const tgl__kernels tgl__kernels_avx2;
+extern const tgl__kernels tgl__kernels_avx512;
+#endif
+
+#endif

@@ -1,0 +1,3 @@
+#define KERNELS      tgl__kernels_baseline
+#define KERNELS_NAME "baseline"
+#include "emulate/kernels.inc"
