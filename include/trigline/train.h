@@ -49,6 +49,21 @@ TGL_API TGL_NODISCARD tgl_status tgl_training_forward(int64_t *out,
                                                       const int64_t *in, size_t n_event,
                                                       tgl_error *err);
 
+/** Write "graph.json" and "history.json" into `directory` (made when absent); each appears
+ * only when complete. */
+TGL_API TGL_NODISCARD tgl_status tgl_training_save(const tgl_training *training,
+                                                   const char *directory, tgl_error *err);
+
+/** The `train:` section of a YAML or JSON file (or the whole file, when it has no such
+ * key) as the JSON text that tgl_train_options takes; checked. Release with tgl_free. */
+TGL_API TGL_NODISCARD tgl_status tgl_train_config_load(char **config, const char *path,
+                                                       tgl_error *err);
+/** Names and globs of the columns a configuration's template reads, for tgl_data_load:
+ * static storage; `n` 0 means every column. */
+TGL_API TGL_NODISCARD tgl_status tgl_train_columns(const char *const **patterns,
+                                                   size_t *n, const char *config,
+                                                   tgl_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "text/json.h"
 #include "train/result.h"
 
 struct tgl_training {
@@ -103,4 +105,65 @@ tgl_status tgl_training_forward(int64_t *out, const tgl_training *training,
                                 err);
     tgl__free(codes);
     return status;
+}
+
+static tgl_status save_file(const char *directory, const char *name, const char *text,
+                            size_t size, tgl_error *err)
+{
+    char *path = tgl__path_join(directory, name);
+    if (path == NULL)
+        return tgl__fail_nomem(err);
+    tgl_status status = tgl__file_write(path, text, size, err);
+    tgl__free(path);
+    return status;
+}
+
+tgl_status tgl_training_save(const tgl_training *training, const char *directory,
+                             tgl_error *err)
+{
+    char *graph = NULL;
+    size_t size;
+    TGL_TRY(tgl__make_dirs(directory, err));
+    TGL_TRY(tgl_graph_print(&graph, &size, training->graph, err));
+    tgl_status status = save_file(directory, "graph.json", graph, size, err);
+    tgl_free(graph);
+    TGL_TRY(status);
+    return save_file(directory, "history.json", training->history,
+                     strlen(training->history), err);
+}
+
+tgl_status tgl_train_config_load(char **config, const char *path, tgl_error *err)
+{
+    tgl_json *root = NULL;
+    size_t size;
+    char *text = NULL;
+    tgl__train_config checked;
+    /* YAML's flow style contains JSON, but JSON's own reader gives better messages */
+    const char *ending = strrchr(path, '.');
+    bool json = ending != NULL && strcmp(ending, ".json") == 0;
+    TGL_TRY(json ? tgl__json_read(&root, path, err) : tgl__yaml_read(&root, path, err));
+    const tgl_json *section = tgl__json_get(root, "train");
+    tgl_status status = tgl__json_dump(&text, &size, section ? section : root, err);
+    tgl__json_free(root);
+    TGL_TRY(status);
+    status = tgl__train_config_parse(&checked, text, err);
+    if (status != TGL_OK) {
+        tgl__free(text);
+        return tgl__fail_context(err, status, "%s", path);
+    }
+    tgl__train_config_release(&checked);
+    *config = text;
+    return TGL_OK;
+}
+
+tgl_status tgl_train_columns(const char *const **patterns, size_t *n, const char *config,
+                             tgl_error *err)
+{
+    static const char *const objects[] = {"L1EtSum_*", "L1EG_*", "L1Mu_*", "L1Jet_*"};
+    tgl__train_config parsed;
+    TGL_TRY(tgl__train_config_parse(&parsed, config, err));
+    *patterns = objects;
+    *n = parsed.template == TGL__ANOMALY_TRIGGER ? sizeof objects / sizeof objects[0] : 0;
+    tgl__train_config_release(&parsed);
+    return TGL_OK;
 }
