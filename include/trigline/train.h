@@ -49,8 +49,8 @@ TGL_API TGL_NODISCARD tgl_status tgl_training_forward(int64_t *out,
                                                       const int64_t *in, size_t n_event,
                                                       tgl_error *err);
 
-/** Write "graph.json" and "history.json" into `directory` (made when absent); each appears
- * only when complete. */
+/** Write "graph.json" and "history.json" into `directory` (made when absent); each
+ * appears only when complete. */
 TGL_API TGL_NODISCARD tgl_status tgl_training_save(const tgl_training *training,
                                                    const char *directory, tgl_error *err);
 

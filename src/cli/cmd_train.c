@@ -13,7 +13,8 @@ static const cli_option options[] = {
     {"validation", 0, "FILE", "held-out data (default: the last part of DATA)", false},
     {"threads", 'j', "N", "threads (default: all processors; never changes the result)",
      false},
-    {"isa", 0, "NAME", "auto, baseline, avx2 or avx512 (never changes the result)", false},
+    {"isa", 0, "NAME", "auto, baseline, avx2 or avx512 (never changes the result)",
+     false},
 };
 
 /* All files' rows, one after the other. */
@@ -102,8 +103,8 @@ static int parse_isa(tgl_isa *isa, cli_args *args)
             *isa = (tgl_isa)i;
             return CLI_GOOD;
         }
-    return cli_usage("unknown instruction set '%s', expected auto, baseline, avx2 or avx512",
-                     text);
+    return cli_usage(
+        "unknown instruction set '%s', expected auto, baseline, avx2 or avx512", text);
 }
 
 static int run(cli_args *args)

@@ -1,12 +1,14 @@
 #include "cli/cli.h"
 
 extern const cli_noun cli_data;
+extern const cli_noun cli_train;
 extern const cli_noun cli_store;
 extern const cli_noun cli_report;
 extern const cli_noun cli_doctor;
 
 const cli_noun *const cli_nouns[] = {
     &cli_data,
+    &cli_train,
     &cli_store,
     &cli_report,
     &cli_doctor,
