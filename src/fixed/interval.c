@@ -85,9 +85,12 @@ tgl_interval tgl__interval_quantise(const tgl_interval *interval, const tgl_quan
         r.hi = r.hi > whole.hi ? whole.hi : r.hi < whole.lo ? whole.lo : r.hi;
         return r;
     }
-    if (quant->overflow == TGL_SAT_ZERO) {
-        r.lo = r.lo < whole.lo || r.lo > whole.hi ? whole.lo : r.lo > 0 ? 0 : r.lo;
-        r.hi = r.hi > whole.hi || r.hi < whole.lo ? whole.hi : r.hi < 0 ? 0 : r.hi;
+    if (quant->overflow == TGL_SAT_ZERO) { /* what lies inside, and 0 for the rest */
+        r.lo = r.lo < whole.lo ? whole.lo : r.lo;
+        r.hi = r.hi > whole.hi ? whole.hi : r.hi;
+        bool none = r.lo > r.hi;
+        r.lo = none || r.lo > 0 ? 0 : r.lo;
+        r.hi = none || r.hi < 0 ? 0 : r.hi;
         return r;
     }
     return whole;

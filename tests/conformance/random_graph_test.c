@@ -1,0 +1,170 @@
+/* 10,000 random small graphs: the graph's own evaluator against the lowered program, with
+ * the default payload and with a random one, every node compared. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <trigline/emulate.h>
+#include <trigline/lower.h>
+
+#include "base/memory.h"
+#include "conformance/random_graph.h"
+#include "graph/graph.h"
+
+enum { N_GRAPH = 10000, N_EVENT = 12, MAX_VALUE = RG_MAX_NODE * RG_MAX_ELEMENT };
+
+typedef struct tally {
+    uint64_t graphs, refused, events, codes, slots;
+    uint64_t ops[16], rounds[TGL_N_ROUND], overflows[TGL_N_OVERFLOW];
+} tally;
+
+static void check(tgl_status status, const tgl_error *err, uint64_t seed)
+{
+    if (status != TGL_OK)
+        print_message("seed %llu: %s\n", (unsigned long long)seed, err->message);
+    assert_int_equal(status, TGL_OK);
+}
+
+static void draw_events(rg_graph *g, int64_t *in)
+{
+    const tgl_node *input = &g->nodes[0].node;
+    for (int event = 0; event < N_EVENT; event++)
+        for (uint32_t j = 0; j < input->n_element; j++) {
+            tgl_type type = input->out[input->n_out == 1 ? 0 : j].type;
+            *in++ = rg_code(g, tgl_type_min(type), tgl_type_max(type));
+        }
+}
+
+/* Every output of the program beside the graph's value of the same node and element. */
+static void compare(const tgl_graph *graph, const tgl_program *program,
+                    const tgl_payload *payload, const int64_t *in, uint64_t seed,
+                    tally *t)
+{
+    tgl_error err;
+    int64_t expected[MAX_VALUE];
+    uint32_t n_in = tgl_graph_node(graph, 0)->n_element;
+    int64_t *values = tgl__calloc(tgl_program_n_value(program), sizeof *values);
+    assert_non_null(values);
+    for (int event = 0; event < N_EVENT; event++) {
+        check(tgl_graph_eval(expected, graph, in + (size_t)event * n_in, &err), &err,
+              seed);
+        check(tgl_emulate_reference(values, program, payload, in + (size_t)event * n_in,
+                                    &err),
+              &err, seed);
+        uint32_t port = 0;
+        for (uint32_t k = 1; k < tgl_graph_n_node(graph); k++) {
+            const tgl_node *node = tgl_graph_node(graph, k);
+            for (uint32_t j = 0; j < node->n_element; j++, port++) {
+                int64_t want = expected[tgl__graph_first(graph, k) + j];
+                int64_t have = values[tgl_program_output(program, port)->value];
+                if (want != have)
+                    print_message("seed %llu: event %d, node '%s' (%s), element %u: "
+                                  "graph %lld, program %lld\n",
+                                  (unsigned long long)seed, event, node->name,
+                                  tgl_graph_op_name(node->op), j, (long long)want,
+                                  (long long)have);
+                assert_int_equal(want, have);
+                t->codes++;
+            }
+        }
+        assert_int_equal(port, tgl_program_n_output(program));
+        t->events++;
+    }
+    tgl__free(values);
+}
+
+static void count(tally *t, const rg_graph *g)
+{
+    for (uint32_t i = 0; i < g->n_node; i++) {
+        const tgl_node *node = &g->nodes[i].node;
+        t->ops[node->op]++;
+        for (uint32_t k = 0; i > 0 && k < node->n_out; k++) {
+            t->rounds[node->out[k].round]++;
+            t->overflows[node->out[k].overflow]++;
+        }
+    }
+}
+
+/* New values for every slot, in the payload and in the graph's own constants. */
+static void change_slots(rg_graph *g, tgl_payload *payload, const tgl_program *program,
+                         uint64_t seed, tally *t)
+{
+    for (uint32_t s = 0; s < tgl_program_n_slot(program); s++) {
+        const tgl_slot *slot = tgl_program_slot(program, s);
+        int64_t *codes = rg_slot(g, slot->name);
+        assert_non_null(codes);
+        tgl_error err;
+        for (uint32_t i = 0; i < slot->count; i++)
+            codes[i] = rg_code(g, slot->lo, slot->hi);
+        check(tgl_payload_set(payload, slot->name, 0, slot->count, codes, &err), &err,
+              seed);
+        t->slots++;
+    }
+}
+
+static void run_seed(uint64_t seed, tally *t)
+{
+    static rg_graph g; /* its nodes point into it */
+    tgl_error err;
+    tgl_graph *graph = NULL, *changed = NULL;
+    tgl_program *program = NULL;
+    tgl_payload *payload = NULL;
+    int64_t in[N_EVENT * RG_MAX_ELEMENT];
+    const uint8_t digest[32] = {0};
+    rg_draw(&g, seed);
+    tgl_status status = rg_build(&graph, &g, &err);
+    if (status != TGL_OK) { /* too wide: the verifier's verdict, and nothing else */
+        if (status != TGL_ELIMIT)
+            print_message("seed %llu: %s\n", (unsigned long long)seed, err.message);
+        assert_int_equal(status, TGL_ELIMIT);
+        t->refused++;
+        return;
+    }
+    count(t, &g);
+    draw_events(&g, in);
+    check(tgl_lower(&program, graph, &err), &err, seed);
+    compare(graph, program, NULL, in, seed, t);
+    if (tgl_program_n_slot(program) > 0) {
+        check(tgl_payload_new(&payload, program, digest, &err), &err, seed);
+        change_slots(&g, payload, program, seed, t);
+        check(rg_build(&changed, &g, &err), &err, seed);
+        compare(changed, program, payload, in, seed, t);
+    }
+    t->graphs++;
+    tgl_payload_free(payload);
+    tgl_program_free(program);
+    tgl_graph_free(graph);
+    tgl_graph_free(changed);
+}
+
+static void graph_equals_program(void **state)
+{
+    (void)state;
+    tally t = {0};
+    const char *wanted = getenv("TGL_RANDOM_GRAPHS");
+    uint64_t n = wanted ? strtoull(wanted, NULL, 10) : N_GRAPH;
+    for (uint64_t seed = 1; t.graphs < n; seed++)
+        run_seed(seed, &t);
+    print_message("%llu graphs (%llu refused as too wide), %llu events, %llu codes, %llu "
+                  "slots rewritten: 0 differing codes\n",
+                  (unsigned long long)t.graphs, (unsigned long long)t.refused,
+                  (unsigned long long)t.events, (unsigned long long)t.codes,
+                  (unsigned long long)t.slots);
+    for (int op = TGL_GRAPH_INPUT; op <= TGL_GRAPH_SLICE; op++)
+        assert_true(t.ops[op] > n / 20);
+    for (int i = 0; i < TGL_N_ROUND; i++)
+        assert_true(t.rounds[i] > n / 20);
+    for (int i = 0; i < TGL_N_OVERFLOW; i++)
+        assert_true(t.overflows[i] > n / 20);
+    assert_true(t.refused < t.graphs / 4);
+    assert_true(t.slots > n / 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(graph_equals_program)};
+    return cmocka_run_group_tests_name("random_graph", tests, NULL, NULL);
+}
