@@ -81,7 +81,8 @@ out:
     return status;
 }
 
-/* The entry's outputs and record when everything it names is still there. */
+/* The entry's outputs and record when everything it names is still there; outputs under
+ * "uncached:…" were never in the store. */
 static bool recall_entry(char **outputs, char **record, tgl_store *store,
                          const char *entry)
 {
@@ -95,7 +96,8 @@ static bool recall_entry(char **outputs, char **record, tgl_store *store,
     const char *name, *kept = tgl__json_string(tgl__json_get(root, "record"), NULL);
     tgl_json *all = tgl__json_get(root, "outputs"), *value;
     for (size_t i = 0; good && tgl__json_entry(all, i, &name, &value); i++)
-        good = tgl_store_has(store, tgl__json_string(value, ""));
+        good = strncmp(name, "uncached:", 9) == 0 ||
+               tgl_store_has(store, tgl__json_string(value, ""));
     if (good && kept != NULL)
         good = tgl_store_has(store, kept);
     char *copy = good && kept != NULL ? tgl__strdup(kept) : NULL;

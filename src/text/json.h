@@ -31,6 +31,9 @@ tgl_status tgl__json_read(tgl_json **out, const char *path, tgl_error *err);
 tgl_status tgl__yaml_parse(tgl_json **out, const char *text, size_t n, const char *source,
                            tgl_error *err);
 tgl_status tgl__yaml_read(tgl_json **out, const char *path, tgl_error *err);
+/* Line (from 1) of the key or list item that `path` leads to (keys; list indices as
+ * decimal text) in a YAML text; 0 when it is not there. For messages. */
+size_t tgl__yaml_line(const char *text, size_t n, const char *const *path, size_t n_path);
 
 /* Canonical text: keys sorted, no blanks, reals with 17 digits; the same tree gives the
  * same bytes. */

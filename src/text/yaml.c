@@ -198,3 +198,56 @@ tgl_status tgl__yaml_read(tgl_json **out, const char *path, tgl_error *err)
     tgl__free(text);
     return status;
 }
+
+/* ---- where something stands ---- */
+
+static int step_into(yaml_document_t *document, const yaml_node_t *node, const char *name,
+                     size_t *line)
+{
+    if (node->type == YAML_MAPPING_NODE) {
+        for (yaml_node_pair_t *p = node->data.mapping.pairs.start;
+             p < node->data.mapping.pairs.top; p++) {
+            yaml_node_t *key = yaml_document_get_node(document, p->key);
+            if (key == NULL || key->type != YAML_SCALAR_NODE ||
+                strcmp((const char *)key->data.scalar.value, name) != 0)
+                continue;
+            *line = key->start_mark.line + 1;
+            return p->value;
+        }
+    } else if (node->type == YAML_SEQUENCE_NODE) {
+        char *end;
+        long index = strtol(name, &end, 10);
+        long n = node->data.sequence.items.top - node->data.sequence.items.start;
+        if (*name != '\0' && *end == '\0' && index >= 0 && index < n) {
+            int id = node->data.sequence.items.start[index];
+            yaml_node_t *item = yaml_document_get_node(document, id);
+            if (item != NULL)
+                *line = item->start_mark.line + 1;
+            return id;
+        }
+    }
+    return 0;
+}
+
+size_t tgl__yaml_line(const char *text, size_t n, const char *const *path, size_t n_path)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    size_t line = 0;
+    if (n > TEXT_LIMIT || !yaml_parser_initialize(&parser))
+        return 0;
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
+    if (yaml_parser_load(&parser, &document)) {
+        yaml_node_t *node = yaml_document_get_root_node(&document);
+        size_t depth = 0;
+        for (; node != NULL && depth < n_path; depth++) {
+            int id = step_into(&document, node, path[depth], &line);
+            node = id == 0 ? NULL : yaml_document_get_node(&document, id);
+        }
+        if (depth < n_path || node == NULL)
+            line = 0;
+        yaml_document_delete(&document);
+    }
+    yaml_parser_delete(&parser);
+    return line;
+}
