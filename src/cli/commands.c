@@ -2,6 +2,9 @@
 
 extern const cli_noun cli_data;
 extern const cli_noun cli_train;
+extern const cli_noun cli_run;
+extern const cli_noun cli_status;
+extern const cli_noun cli_graph;
 extern const cli_noun cli_store;
 extern const cli_noun cli_report;
 extern const cli_noun cli_doctor;
@@ -9,6 +12,9 @@ extern const cli_noun cli_doctor;
 const cli_noun *const cli_nouns[] = {
     &cli_data,
     &cli_train,
+    &cli_run,
+    &cli_status,
+    &cli_graph,
     &cli_store,
     &cli_report,
     &cli_doctor,

@@ -147,17 +147,36 @@ static tgl_status attach_record(tgl_store *store, const char *package, const cha
     return status;
 }
 
-/* The digest that a package stage left in its output; "" when it did not run. */
-static void read_package(char digest[72], const tgl_stage *stage)
+/* Name and digest that a package stage left in its output; "" when it did not run. */
+static void read_package(char digest[72], char name[130], const tgl_stage *stage)
 {
     tgl_json *root = NULL;
-    digest[0] = '\0';
+    digest[0] = name[0] = '\0';
     if (stage->state != TGL_STAGE_DONE || stage->n_out == 0 ||
         tgl__json_read(&root, stage->outs[0].file.path, NULL) != TGL_OK)
         return;
     snprintf(digest, TGL_DIGEST_TEXT, "%.71s",
              tgl__json_string(tgl__json_get(root, "digest"), ""));
+    snprintf(name, 130, "%.129s", tgl__json_string(tgl__json_get(root, "name"), ""));
     tgl__json_free(root);
+}
+
+/* A package that came back from the store is the one its name means again. */
+static tgl_status point_name(tgl_store *store, const char *name, const char *package,
+                             tgl_error *err)
+{
+    tgl_json *index = NULL;
+    TGL_TRY(tgl__layout_read(&index, NULL, store, err));
+    const tgl_json *now = tgl__layout_find_ref(index, name);
+    bool same = strcmp(tgl__json_string(tgl__json_get(now, "digest"), ""), package) == 0;
+    tgl__json_free(index);
+    uint64_t size;
+    if (same || *name == '\0')
+        return TGL_OK;
+    TGL_TRY(tgl__blob_size(&size, store, package, err));
+    tgl_root root = {package, size, TGL_MEDIA_MANIFEST, TGL_TYPE_PACKAGE, name,
+                     name,    NULL};
+    return tgl__layout_publish(store, &root, NULL, NULL, err);
 }
 
 static bool is_package(const tgl_stage *stage)
@@ -168,6 +187,7 @@ static bool is_package(const tgl_stage *stage)
 static tgl_status attach_records(char package[72], tgl_plan *plan, tgl_store *store,
                                  tgl_error *err)
 {
+    char name[130];
     package[0] = '\0';
     bool *marked = tgl__calloc(plan->n_stage + 1, sizeof *marked);
     if (marked == NULL)
@@ -177,10 +197,12 @@ static tgl_status attach_records(char package[72], tgl_plan *plan, tgl_store *st
         const tgl_stage *stage = &plan->stages[plan->order[i]];
         if (!is_package(stage))
             continue;
-        read_package(package, stage);
+        read_package(package, name, stage);
         if (*package == '\0' || !tgl_store_has(store, package))
             continue;
-        status = tgl__index_sync(store, err);
+        status = point_name(store, name, package, err);
+        if (status == TGL_OK)
+            status = tgl__index_sync(store, err);
         memset(marked, 0, plan->n_stage);
         tgl__plan_ancestors(marked, plan, plan->order[i]);
         for (size_t k = 0; status == TGL_OK && k < plan->n_stage; k++)

@@ -77,7 +77,7 @@ static tgl_status hash_file(char digest[72], const char *path,
     for (size_t at = 0; status == TGL_OK && at < map.size; at += piece) {
         size_t n = map.size - at < piece ? map.size - at : piece;
         status = tgl__sha256_update(stream, map.bytes + at, n, err);
-        if (status == TGL_OK)
+        if (status == TGL_OK && map.size > 4 * piece)
             status = tgl__progress(progress, "hashing inputs", at + n, map.size, err);
     }
     if (status == TGL_OK)
