@@ -31,6 +31,18 @@ TGL_API TGL_NODISCARD tgl_status tgl_model_diff(char **json, const tgl_graph *a,
                                                 const tgl_graph *b, const int64_t *in,
                                                 size_t n_event, tgl_error *err);
 
+/** Hold a program against the graph it should have come from, event by event, node by
+ * node: JSON names the first event, layer, element, role, type, expected and found codes
+ * (tgl_free).
+ * @param payload of the program; the graph's constants are what it should do. NULL: the
+ * defaults. @param in (n_event, n_in) codes.
+ * @return TGL_EMISMATCH when any value differs; `json` is set then too. */
+TGL_API TGL_NODISCARD tgl_status tgl_model_check(char **json, const tgl_graph *graph,
+                                                 const tgl_program *program,
+                                                 const tgl_payload *payload,
+                                                 const int64_t *in, size_t n_event,
+                                                 tgl_error *err);
+
 /** SHA-256 of the program's binary form, as bytes and as "sha256:…" text (either may be
  * NULL). */
 TGL_API TGL_NODISCARD tgl_status tgl_model_program_digest(uint8_t digest[32],
