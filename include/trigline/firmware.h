@@ -59,6 +59,19 @@ TGL_API TGL_NODISCARD tgl_status tgl_firmware_simulate(
     const tgl_payload *payload, const int64_t *in, const int64_t *expected,
     size_t n_event, const tgl_progress *progress, tgl_error *err);
 
+/**
+ * Swap `payload` in over the register bus while events stream: every event must come out
+ * with the outputs of the old payload (`before`, the reset values') or, from one event
+ * on, of the new one (`after`).
+ * @param n_before events that still saw the old payload
+ * @param before,after (n_event, n_output) codes of the emulator on either payload
+ */
+TGL_API TGL_NODISCARD tgl_status
+tgl_firmware_simulate_swap(tgl_simulation *out, uint64_t *n_before, const char *directory,
+                           const tgl_program *program, const tgl_payload *payload,
+                           const int64_t *in, const int64_t *before, const int64_t *after,
+                           size_t n_event, const tgl_progress *progress, tgl_error *err);
+
 typedef struct tgl_resources {
     int64_t lut, ff, dsp, bram; /**< -1: not measured */
     int64_t latency_cycles;     /**< -1: not known */

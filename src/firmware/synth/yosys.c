@@ -1,0 +1,102 @@
+/* Yosys for UltraScale+, as a program with a time limit. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/subprocess.h"
+#include "firmware/firmware.h"
+#include "firmware/synth.h"
+
+enum { SECONDS = 3600 };
+
+static tgl_status write_script(const char *path, const char *module, tgl_error *err)
+{
+    tgl_buffer script = TGL_BUFFER_INIT;
+    tgl__buffer_printf(&script,
+                       "read_verilog %s.v %s_core.v %s_bank.v\n"
+                       "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top %s\n"
+                       "tee -o synth/stat.txt stat\n",
+                       module, module, module, module);
+    tgl_status status = script.failed
+                            ? tgl__fail_nomem(err)
+                            : tgl__file_write(path, script.bytes, script.size, err);
+    tgl__buffer_release(&script);
+    return status;
+}
+
+/* "Yosys 0.23 (git sha1 …" */
+static tgl_status read_version(char version[32], tgl_error *err)
+{
+    const char *argv[] = {"yosys", "-V", NULL};
+    tgl_subprocess process = {.argv = argv, .timeout_s = 60, .label = "yosys"};
+    tgl_subprocess_result result = {0};
+    TGL_TRY(tgl__subprocess_run(&result, &process, err));
+    version[0] = '\0';
+    if (result.output)
+        (void)!sscanf(result.output, "Yosys %31s", version);
+    tgl__free(result.output);
+    return TGL_OK;
+}
+
+static tgl_status run_yosys(const char *directory, const tgl_progress *progress,
+                            tgl_error *err)
+{
+    const char *argv[] = {"yosys", "-q", "-s", "synth/synth.ys", NULL};
+    tgl_subprocess process = {.argv = argv,
+                              .directory = directory,
+                              .timeout_s = SECONDS,
+                              .progress = progress,
+                              .label = "synthesis with Yosys"};
+    tgl_subprocess_result result = {0};
+    TGL_TRY(tgl__subprocess_run(&result, &process, err));
+    tgl_status status = TGL_OK;
+    if (result.timed_out)
+        status = tgl__fail(err, TGL_ELIMIT, "yosys: not done within %d s", SECONDS);
+    else if (result.exit_code != 0) {
+        const char *line = result.output ? strstr(result.output, "ERROR") : NULL;
+        line = line ? line : "no message";
+        status = tgl__fail(err, TGL_EMISMATCH, "yosys ended with exit code %d: %.*s",
+                           result.exit_code, (int)strcspn(line, "\n"), line);
+    }
+    tgl__free(result.output);
+    return status;
+}
+
+tgl_status tgl_firmware_synth(tgl_resources *out, const char *directory,
+                              const tgl_progress *progress, tgl_error *err)
+{
+    tgl__description d;
+    char *tool = tgl__find_program("yosys"), *folder = NULL, *script = NULL, *stat = NULL,
+         *text = NULL, version[32];
+    size_t size;
+    tgl_status status = TGL_OK;
+    if (!tool)
+        return tgl__fail(err, TGL_EMISSING, "yosys is not installed (apt install yosys)");
+    tgl_resources r = {-1, -1, -1, -1, -1, 0, -1, ""};
+    TGL_TRY_GOTO(tgl__description_read(&d, directory, err));
+    folder = tgl__path_join(directory, "synth");
+    script = folder ? tgl__path_join(folder, "synth.ys") : NULL;
+    stat = folder ? tgl__path_join(folder, "stat.txt") : NULL;
+    if (!script || !stat) {
+        status = tgl__fail_nomem(err);
+        goto out;
+    }
+    TGL_TRY_GOTO(tgl__make_dirs(folder, err));
+    TGL_TRY_GOTO(write_script(script, d.module, err));
+    TGL_TRY_GOTO(read_version(version, err));
+    TGL_TRY_GOTO(run_yosys(directory, progress, err));
+    TGL_TRY_GOTO(tgl__file_read(&text, &size, stat, 16u << 20, err));
+    TGL_TRY_GOTO(tgl__yosys_stat(&r, text, size, d.module, err));
+    r.latency_cycles = d.latency;
+    r.clock_mhz = d.clock_mhz;
+    snprintf(r.source, sizeof r.source, "yosys %.20s synth_xilinx xcup", version);
+    *out = r;
+out:
+    tgl__free(tool);
+    tgl__free(folder);
+    tgl__free(script);
+    tgl__free(stat);
+    tgl__free(text);
+    return status;
+}
