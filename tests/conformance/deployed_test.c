@@ -95,12 +95,24 @@ static void by_reference(int64_t *out, const tgl_graph *graph, const int64_t *in
     tgl_program_free(program);
 }
 
+static void by_emulator(int64_t *out, const tgl_graph *graph, const int64_t *in, size_t n)
+{
+    tgl_error err;
+    tgl_program *program = lowered(graph);
+    tgl_emulator *emulator = NULL;
+    check(tgl_emulator_new(&emulator, program, NULL, NULL, &err), &err);
+    check(tgl_emulator_run_parallel(out, emulator, in, n, 2, NULL, &err), &err);
+    tgl_emulator_free(emulator);
+    tgl_program_free(program);
+}
+
 typedef void runner(int64_t *out, const tgl_graph *graph, const int64_t *in, size_t n);
 
 static const struct {
     const char *name;
     runner *run;
-} runners[] = {{"graph", by_graph}, {"reference", by_reference}};
+} runners[] = {
+    {"graph", by_graph}, {"reference", by_reference}, {"emulator", by_emulator}};
 enum { N_RUNNER = sizeof runners / sizeof runners[0] };
 
 /* ---- the two test-vector files ---- */

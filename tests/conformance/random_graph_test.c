@@ -1,5 +1,6 @@
-/* 10,000 random small graphs: the graph's own evaluator against the lowered program, with
- * the default payload and with a random one, every node compared. */
+/* 10,000 random small graphs: the graph's own evaluator against the lowered program in
+ * the reference and in the emulator, with the default payload and with a random one,
+ * every node compared. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,11 @@
 #include "conformance/random_graph.h"
 #include "graph/graph.h"
 
-enum { N_GRAPH = 10000, N_EVENT = 12, MAX_VALUE = RG_MAX_NODE * RG_MAX_ELEMENT };
+enum {
+    N_GRAPH = 10000,
+    N_EVENT = 37, /* not a multiple of any lane count */
+    MAX_VALUE = RG_MAX_NODE * RG_MAX_ELEMENT
+};
 
 typedef struct tally {
     uint64_t graphs, refused, events, codes, slots;
@@ -38,42 +43,101 @@ static void draw_events(rg_graph *g, int64_t *in)
         }
 }
 
-/* Every output of the program beside the graph's value of the same node and element. */
+/* How a program runs: the reference and the emulator with every kind of lane. */
+static const struct {
+    const char *name;
+    tgl_isa isa;
+    int lane;
+} ways[] = {{"reference", TGL_ISA_AUTO, 0},
+            {"emulator", TGL_ISA_AUTO, 0},
+            {"emulator, baseline", TGL_ISA_BASELINE, 0},
+            {"emulator, 64-bit lanes", TGL_ISA_AUTO, 64}};
+enum { N_WAY = sizeof ways / sizeof ways[0] };
+
+/* (N_EVENT, n_output) codes. */
+static void run_program(int64_t *out, size_t way, const tgl_program *program,
+                        const tgl_payload *payload, const int64_t *in, uint64_t seed)
+{
+    tgl_error err;
+    uint32_t n_in = tgl_program_n_input(program), n_out = tgl_program_n_output(program);
+    if (way == 0) {
+        int64_t *values = tgl__calloc(tgl_program_n_value(program), sizeof *values);
+        assert_non_null(values);
+        for (size_t event = 0; event < N_EVENT; event++) {
+            check(
+                tgl_emulate_reference(values, program, payload, in + event * n_in, &err),
+                &err, seed);
+            for (uint32_t i = 0; i < n_out; i++)
+                out[event * n_out + i] = values[tgl_program_output(program, i)->value];
+        }
+        tgl__free(values);
+        return;
+    }
+    tgl_emulator_options options = TGL_EMULATOR_OPTIONS_INIT;
+    tgl_emulator *emulator = NULL;
+    options.isa = ways[way].isa;
+    options.minimum_lane = ways[way].lane;
+    check(tgl_emulator_new(&emulator, program, payload, &options, &err), &err, seed);
+    void *scratch = tgl__aligned(tgl_emulator_scratch_size(emulator) + 64, 1);
+    assert_non_null(scratch);
+    check(tgl_emulator_run(out, emulator, in, N_EVENT, scratch, &err), &err, seed);
+    tgl__free(scratch);
+    tgl_emulator_free(emulator);
+}
+
+/* The graph's value of every node but the input, (N_EVENT, n_output). */
+static void run_graph(int64_t *out, const tgl_graph *graph, const int64_t *in,
+                      uint64_t seed)
+{
+    tgl_error err;
+    int64_t values[MAX_VALUE];
+    uint32_t n_in = tgl_graph_node(graph, 0)->n_element;
+    for (size_t event = 0; event < N_EVENT; event++) {
+        check(tgl_graph_eval(values, graph, in + event * n_in, &err), &err, seed);
+        for (uint64_t at = n_in; at < tgl__graph_first(graph, tgl_graph_n_node(graph));
+             at++)
+            *out++ = values[at];
+    }
+}
+
+static void name_difference(const tgl_graph *graph, uint64_t seed, size_t at, size_t way,
+                            int64_t want, int64_t have)
+{
+    uint64_t n_in = tgl_graph_node(graph, 0)->n_element;
+    uint64_t n_out = tgl__graph_first(graph, tgl_graph_n_node(graph)) - n_in;
+    uint64_t place = n_in + at % n_out;
+    uint32_t k = 1;
+    while (tgl__graph_first(graph, k + 1) <= place)
+        k++;
+    print_message("seed %llu: event %llu, node '%s' (%s), element %llu: graph %lld, %s "
+                  "%lld\n",
+                  (unsigned long long)seed, (unsigned long long)(at / n_out),
+                  tgl_graph_node(graph, k)->name,
+                  tgl_graph_op_name(tgl_graph_node(graph, k)->op),
+                  (unsigned long long)(place - tgl__graph_first(graph, k)),
+                  (long long)want, ways[way].name, (long long)have);
+}
+
 static void compare(const tgl_graph *graph, const tgl_program *program,
                     const tgl_payload *payload, const int64_t *in, uint64_t seed,
                     tally *t)
 {
-    tgl_error err;
-    int64_t expected[MAX_VALUE];
-    uint32_t n_in = tgl_graph_node(graph, 0)->n_element;
-    int64_t *values = tgl__calloc(tgl_program_n_value(program), sizeof *values);
-    assert_non_null(values);
-    for (int event = 0; event < N_EVENT; event++) {
-        check(tgl_graph_eval(expected, graph, in + (size_t)event * n_in, &err), &err,
-              seed);
-        check(tgl_emulate_reference(values, program, payload, in + (size_t)event * n_in,
-                                    &err),
-              &err, seed);
-        uint32_t port = 0;
-        for (uint32_t k = 1; k < tgl_graph_n_node(graph); k++) {
-            const tgl_node *node = tgl_graph_node(graph, k);
-            for (uint32_t j = 0; j < node->n_element; j++, port++) {
-                int64_t want = expected[tgl__graph_first(graph, k) + j];
-                int64_t have = values[tgl_program_output(program, port)->value];
-                if (want != have)
-                    print_message("seed %llu: event %d, node '%s' (%s), element %u: "
-                                  "graph %lld, program %lld\n",
-                                  (unsigned long long)seed, event, node->name,
-                                  tgl_graph_op_name(node->op), j, (long long)want,
-                                  (long long)have);
-                assert_int_equal(want, have);
-                t->codes++;
-            }
+    static int64_t want[N_EVENT * MAX_VALUE], have[N_EVENT * MAX_VALUE];
+    size_t n = (size_t)N_EVENT * tgl_program_n_output(program);
+    assert_int_equal(tgl_program_n_output(program),
+                     tgl__graph_first(graph, tgl_graph_n_node(graph)) -
+                         tgl_graph_node(graph, 0)->n_element);
+    run_graph(want, graph, in, seed);
+    for (size_t way = 0; way < N_WAY; way++) {
+        run_program(have, way, program, payload, in, seed);
+        for (size_t i = 0; i < n; i++) {
+            if (want[i] != have[i])
+                name_difference(graph, seed, i, way, want[i], have[i]);
+            assert_int_equal(want[i], have[i]);
         }
-        assert_int_equal(port, tgl_program_n_output(program));
-        t->events++;
+        t->codes += n;
     }
-    tgl__free(values);
+    t->events += N_EVENT;
 }
 
 static void count(tally *t, const rg_graph *g)
