@@ -214,6 +214,169 @@ static int run_diff(cli_args *args)
     return status == TGL_OK ? CLI_GOOD : CLI_NEGATIVE;
 }
 
+/* ---- query ---- */
+
+static const cli_option query_options[] = {
+    {"out", 'o', "FILE",
+     "store the result (with the SQL and the inputs' digests) "
+     "instead of showing it",
+     false},
+    {"limit", 'n', "ROWS", "show at most so many rows (50 on a terminal, else all)",
+     false},
+};
+
+/* One number as text, shortest that reads back the same for floats. */
+static int put_number(char *out, size_t room, const tgl_column *c, uint64_t i, bool json)
+{
+    if (c->dtype == TGL_BOOL)
+        return snprintf(out, room, "%s", tgl_column_int(c, i) ? "true" : "false");
+    if (c->dtype == TGL_U64)
+        return snprintf(out, room, "%" PRIu64, ((const uint64_t *)c->values)[i]);
+    if (c->dtype != TGL_F32 && c->dtype != TGL_F64)
+        return snprintf(out, room, "%" PRId64, tgl_column_int(c, i));
+    double value = tgl_column_double(c, i);
+    if (json && (isnan(value) || isinf(value)))
+        return snprintf(out, room, "null");
+    int n = 0, digits = c->dtype == TGL_F32 ? 6 : 15;
+    for (;; digits++) {
+        n = snprintf(out, room, "%.*g", digits, value);
+        bool same = c->dtype == TGL_F32 ? strtof(out, NULL) == (float)value
+                                        : strtod(out, NULL) == value;
+        if (same || isnan(value) || digits >= 17)
+            return n;
+    }
+}
+
+static void print_string(const char *text, size_t n, bool json)
+{
+    if (!json) {
+        for (size_t i = 0; i < n; i++) /* no control codes on someone's terminal */
+            putchar((unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i]);
+        return;
+    }
+    putchar('"');
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20)
+            printf("\\u%04x", c);
+        else
+            putchar(c);
+    }
+    putchar('"');
+}
+
+/* Print the values of one row; answers the characters a number took. Lists in brackets.
+ */
+static int print_value(const tgl_column *c, uint64_t row, bool json, bool dry)
+{
+    uint64_t item = 1, first = row, last = row + 1;
+    char text[64];
+    for (int d = 0; d < c->n_dim; d++)
+        item *= c->dim[d];
+    if (c->offsets != NULL) {
+        first = (uint64_t)c->offsets[row];
+        last = (uint64_t)c->offsets[row + 1];
+    }
+    if (c->dtype == TGL_STRING) {
+        if (!dry)
+            print_string((const char *)c->values + first, last - first, json);
+        return (int)(last - first);
+    }
+    bool list = c->is_jagged || c->n_dim > 0;
+    int width = list ? 2 : 0;
+    if (list && !dry)
+        putchar('[');
+    for (uint64_t i = first * item; i < last * item; i++) {
+        const char *comma = i > first * item ? (json ? "," : ", ") : "";
+        width += put_number(text, sizeof text, c, i, json) + (int)strlen(comma);
+        if (!dry)
+            printf("%s%s", comma, text);
+    }
+    if (list && !dry)
+        putchar(']');
+    return width;
+}
+
+static void print_rows_json(const tgl_table *table, uint64_t n_row)
+{
+    printf("[");
+    for (uint64_t row = 0; row < n_row; row++) {
+        printf("%s{", row == 0 ? "\n" : ",\n");
+        for (size_t i = 0; i < tgl_table_n_column(table); i++) {
+            const tgl_column *c = tgl_table_column(table, i);
+            printf("%s", i == 0 ? "" : ",");
+            print_string(c->name, strlen(c->name), true);
+            printf(":");
+            print_value(c, row, true, false);
+        }
+        printf("}");
+    }
+    printf("\n]\n");
+}
+
+static void print_rows(const tgl_table *table, uint64_t n_row)
+{
+    size_t n = tgl_table_n_column(table);
+    int *width = calloc(n + 1, sizeof *width);
+    if (width == NULL)
+        return;
+    printf("%s", cli_colour("bold"));
+    for (size_t i = 0; i < n; i++) {
+        const tgl_column *c = tgl_table_column(table, i);
+        width[i] = (int)strlen(c->name);
+        for (uint64_t row = 0; row < n_row; row++) {
+            int w = print_value(c, row, false, true);
+            width[i] = w > width[i] ? w : width[i];
+        }
+        printf("%-*s%s", i + 1 < n ? width[i] : 0, c->name, i + 1 < n ? "  " : "\n");
+    }
+    printf("%s", cli_colour("reset"));
+    for (uint64_t row = 0; row < n_row; row++)
+        for (size_t i = 0; i < n; i++) {
+            int w = print_value(tgl_table_column(table, i), row, false, false);
+            if (i + 1 < n)
+                printf("%*s", width[i] - w + 2, "");
+            else
+                printf("\n");
+        }
+    if (n_row < tgl_table_n_row(table))
+        printf("… %" PRIu64 " more rows (--limit shows them, --out stores them)\n",
+               tgl_table_n_row(table) - n_row);
+    free(width);
+}
+
+static int run_query(cli_args *args)
+{
+    tgl_error err = {0};
+    tgl_table *table = NULL;
+    long long limit;
+    const char *out = cli_value(args, "out", NULL);
+    bool all = cli_json(args) || !isatty(1);
+    if (!cli_number(args, "limit", all ? INT64_MAX : 50, 0, INT64_MAX, &limit))
+        return CLI_USAGE;
+    if (tgl_data_query(&table, cli_argument(args, 0), out != NULL, cli_progress(args),
+                       &err) != TGL_OK)
+        return cli_fail(&err);
+    uint64_t n_row = tgl_table_n_row(table);
+    int code = CLI_GOOD;
+    if (out != NULL) {
+        if (tgl_data_write(out, table, NULL, cli_progress(args), &err) != TGL_OK)
+            code = cli_fail(&err);
+        else
+            cli_note(args, "wrote %" PRIu64 " rows to %s", n_row, out);
+    } else {
+        n_row = n_row < (uint64_t)limit ? n_row : (uint64_t)limit;
+        if (cli_json(args))
+            print_rows_json(table, n_row);
+        else
+            print_rows(table, n_row);
+    }
+    tgl_table_free(table);
+    return code;
+}
+
 static const cli_verb verbs[] = {
     {
         .name = "info",
@@ -242,6 +405,26 @@ static const cli_verb verbs[] = {
         .min_argument = 2,
         .max_argument = -1,
         .run = run_convert,
+    },
+    {
+        .name = "query",
+        .arguments = "SQL",
+        .summary = "ask SQL of files in any readable format (DuckDB)",
+        .details =
+            "FROM 'file.root' or FROM 'file.root:dir/tree' names a file; DuckDB's own "
+            "readers take\nParquet, CSV and JSON. Jagged columns are lists. A stored "
+            "result "
+            "keeps the row order.\nDuckDB's library comes with tools/fetch-duckdb.\n\n"
+            "  trigline data query \"SELECT count(*), avg(len(L1Jet_hwPt)) FROM "
+            "'zerobias.root'\"\n"
+            "  trigline data query \"SELECT * FROM 'a.npz' WHERE nL1Mu > 1\" --out "
+            "dimuon.npz\n"
+            "  trigline data query \"COPY (FROM 'a.root') TO 'a.parquet'\"",
+        .options = query_options,
+        .n_option = sizeof query_options / sizeof query_options[0],
+        .min_argument = 1,
+        .max_argument = 1,
+        .run = run_query,
     },
     {
         .name = "diff",
