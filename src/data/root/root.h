@@ -249,7 +249,8 @@ typedef enum tgl_root_coding {
     TGL_ROOT_PLAIN,    /* the number itself */
     TGL_ROOT_FLOAT_UP, /* float32 on disk, float64 in memory (Double32_t) */
     TGL_ROOT_SCALED,   /* uint32 steps of a range */
-    TGL_ROOT_CUT       /* exponent byte, 16 bits of sign and mantissa */
+    TGL_ROOT_CUT,      /* exponent byte, 16 bits of sign and mantissa */
+    TGL_ROOT_BITS /* TObject::fBits: two more bytes follow where one of its bits is set */
 } tgl_root_coding;
 
 typedef struct tgl_root_layout {
@@ -299,6 +300,9 @@ tgl_status tgl__root_basket_starts(uint32_t *starts, const tgl_root_basket *bask
                                    const tgl_root_piece *piece,
                                    const tgl_root_layout *layout, const int64_t *counts,
                                    tgl_error *err);
+/* Codes of TObject::fBits in a run of bytes, into `out` unless NULL; false when they do
+ * not fill it. */
+bool tgl__root_bits(uint32_t *out, uint64_t *n, const uint8_t *in, size_t size);
 /* `n` numbers from big-endian bytes to memory, decoded. */
 void tgl__root_numbers(void *out, const uint8_t *in, size_t n,
                        const tgl_root_layout *layout);

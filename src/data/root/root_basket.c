@@ -255,6 +255,22 @@ static void widen_cut(void *out, const uint8_t *in, size_t n,
     }
 }
 
+bool tgl__root_bits(uint32_t *out, uint64_t *n, const uint8_t *in, size_t size)
+{
+    enum { IS_REFERENCED = 1 << 4 };
+    tgl_root_cursor c = {in, in + size, false};
+    *n = 0;
+    while (c.at < c.end) {
+        uint32_t bits = tgl__root_u32(&c);
+        if ((bits & IS_REFERENCED) != 0)
+            (void)tgl__root_u16(&c);
+        if (out != NULL && !c.failed)
+            out[*n] = bits;
+        ++*n;
+    }
+    return !c.failed;
+}
+
 void tgl__root_numbers(void *out, const uint8_t *in, size_t n,
                        const tgl_root_layout *layout)
 {
@@ -269,6 +285,7 @@ void tgl__root_numbers(void *out, const uint8_t *in, size_t n,
         widen_cut(out, in, n, layout);
         return;
     case TGL_ROOT_PLAIN:
+    case TGL_ROOT_BITS:
         break;
     }
     if (n == 0)

@@ -126,7 +126,7 @@ tgl_status tgl__root_key_at(tgl_root_key *out, const tgl_root_file *file, uint64
     if (out->key_size > out->n_byte || c.at > file->bytes + at + out->key_size)
         return tgl__fail_at(err, TGL_EFORMAT, at, "key of %u bytes in a record of %u",
                             out->key_size, out->n_byte);
-    if (out->seek != at)
+    if (out->seek != at && out->seek != 0) /* some writers leave it out */
         return tgl__fail_at(err, TGL_EFORMAT, at, "key says it stands at byte %llu",
                             (unsigned long long)out->seek);
     if (out->object_size > INT32_MAX)
@@ -232,7 +232,8 @@ static tgl_status walk_directory(walk *w, uint64_t keys_at, const char *prefix, 
     tgl_root_key list;
     TGL_TRY(tgl__root_key_at(&list, w->file, keys_at, err));
     const uint8_t *record = w->file->bytes + keys_at;
-    tgl_root_cursor c = {record + list.key_size, record + list.n_byte, false};
+    /* early uproot wrote the list's size wrong: the number of keys bounds it */
+    tgl_root_cursor c = {record + list.key_size, w->file->bytes + w->file->size, false};
     uint32_t n = tgl__root_u32(&c);
     for (uint32_t i = 0; i < n; i++) {
         tgl_root_key key;

@@ -15,6 +15,7 @@ enum {
     TYPE_DOUBLE32 = 9,
     TYPE_FLOAT16 = 19,
     TYPE_CHAR_STAR = 7,
+    TYPE_BITS = 15,
     TYPE_TSTRING = 65
 };
 /* TBranchElement::fType */
@@ -115,6 +116,8 @@ static tgl_root_text strip(tgl_root_text t)
             t.size--;
         else if (t.size > 5 && memcmp(t.text, "std::", 5) == 0)
             t = (tgl_root_text){t.text + 5, t.size - 5};
+        else if (t.size > 6 && memcmp(t.text, "const ", 6) == 0)
+            t = (tgl_root_text){t.text + 6, t.size - 6};
         else
             return t;
     }
@@ -422,9 +425,11 @@ static void element_number(build *b, draft *d, const tgl_root_branch *branch,
     if (code == TYPE_DOUBLE32 || code == TYPE_FLOAT16)
         truncated_number(b, d, code == TYPE_DOUBLE32,
                          e == NULL ? (tgl_root_text){"", 0} : e->title);
-    else if (code > 0 && code < 20 && by_code[code].name != NULL)
+    else if (code > 0 && code < 20 && by_code[code].name != NULL) {
         set_number(d, &by_code[code]);
-    else {
+        if (code == TYPE_BITS)
+            d->layout.coding = TGL_ROOT_BITS;
+    } else {
         refuse(b, d, "not a number type trigline reads");
         return;
     }
@@ -449,7 +454,10 @@ static void element_object(build *b, draft *d, const tgl_root_branch *branch,
     const number_type *item = number_named(vector_item(type_name));
     d->layout.n_number = 1;
     if (in_collection) {
-        refuse(b, d, "one per item of a collection: a list of lists");
+        refuse(b, d,
+               item != NULL || is_string || is_tstring
+                   ? "one per item of a collection: a list of lists"
+                   : "an object per item of a collection");
     } else if (is_string || is_tstring) {
         d->field.dtype = TGL_STRING;
         d->layout.shape = TGL_ROOT_STRING;
@@ -534,6 +542,7 @@ static tgl_status append(build *b, draft *d)
         out->layouts = layouts;
         out->capacity = capacity;
     }
+    d->layout.dtype = d->field.dtype;
     if (d->field.refusal != NULL) {
         d->field.dtype = (tgl_dtype)0;
         d->field.is_jagged = d->field.n_dim = 0;

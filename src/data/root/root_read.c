@@ -142,7 +142,9 @@ static tgl_status check_size(const tgl_root_layout *layout, const tgl_root_baske
         return TGL_OK;
     }
     s->early = layout->shape == TGL_ROOT_STRING || s->from != 0 || s->to != n;
-    if (layout->shape == TGL_ROOT_STRING)
+    if (layout->coding == TGL_ROOT_BITS)
+        s->early = true;
+    if (layout->shape == TGL_ROOT_STRING || layout->coding == TGL_ROOT_BITS)
         return TGL_OK;
     uint64_t heads = n * layout->header,
              item = (uint64_t)layout->width * layout->n_number;
@@ -388,6 +390,22 @@ static tgl_status count_text(span *s, const uint32_t *starts,
     return TGL_OK;
 }
 
+static tgl_status count_bits(span *s, const uint32_t *starts, tgl_error *err)
+{
+    s->n_value = 0;
+    for (uint32_t i = s->from; i < s->to; i++) {
+        uint64_t n;
+        if (!tgl__root_bits(NULL, &n, s->piece.data + starts[i],
+                            starts[i + 1] - starts[i]))
+            return tgl__fail(err, TGL_EFORMAT,
+                             "bits of entry %llu do not fill its %u "
+                             "bytes",
+                             (unsigned long long)(s->row + i), starts[i + 1] - starts[i]);
+        s->n_value += n;
+    }
+    return TGL_OK;
+}
+
 static tgl_status open_span(job *j, span *s, worker *w, tgl_error *err)
 {
     const tgl_root_layout *layout = layout_of(j, s);
@@ -402,6 +420,8 @@ static tgl_status open_span(job *j, span *s, worker *w, tgl_error *err)
     TGL_TRY(starts_of(&starts, w, s, &s->piece, layout, err));
     if (layout->shape == TGL_ROOT_STRING)
         return count_text(s, starts, layout, err);
+    if (layout->coding == TGL_ROOT_BITS)
+        return count_bits(s, starts, err);
     uint64_t item = (uint64_t)layout->width * layout->n_number;
     uint64_t bytes = starts[s->to] - starts[s->from];
     uint64_t heads = (uint64_t)(s->to - s->from) * layout->header;
@@ -507,6 +527,19 @@ static void decode_text(const job *j, const span *s, const uint32_t *starts)
     }
 }
 
+static void decode_bits(const job *j, const span *s, const uint32_t *starts)
+{
+    const output *o = &j->outputs[s->column];
+    int64_t *offsets = o->offsets + (s->row + s->from - j->begin);
+    uint64_t at = s->value, n;
+    for (uint32_t i = s->from; i < s->to; i++) {
+        (void)tgl__root_bits((uint32_t *)(void *)o->values + at, &n,
+                             s->piece.data + starts[i], starts[i + 1] - starts[i]);
+        at += n;
+        *++offsets = (int64_t)at;
+    }
+}
+
 static tgl_status decode_span(job *j, span *s, worker *w, tgl_error *err)
 {
     const tgl_root_layout *layout = layout_of(j, s);
@@ -523,6 +556,10 @@ static tgl_status decode_span(job *j, span *s, worker *w, tgl_error *err)
     TGL_TRY(starts_of(&starts, w, s, &piece, layout, err));
     if (layout->shape == TGL_ROOT_STRING) {
         decode_text(j, s, starts);
+        return TGL_OK;
+    }
+    if (layout->coding == TGL_ROOT_BITS) {
+        decode_bits(j, s, starts);
         return TGL_OK;
     }
     return decode_jagged(j, s, &piece, starts, err);
