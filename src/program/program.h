@@ -17,7 +17,7 @@ enum {
     TGL__MAX_ELEMENTS = 1 << 26, /* of one slot, table or matrix */
     TGL__MAX_PRODUCTS = 1 << 28, /* of all affine operations together */
     TGL__MAX_NAME = 255,         /* bytes */
-    TGL__MAX_FRAC = 1024
+    TGL__MAX_FRAC = 900
 };
 
 /* An interned string: equal names share one, `used` says as what (bits of
