@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 extern const cli_noun cli_data;
+extern const cli_noun cli_model;
 extern const cli_noun cli_train;
 extern const cli_noun cli_run;
 extern const cli_noun cli_status;
@@ -11,6 +12,7 @@ extern const cli_noun cli_doctor;
 
 const cli_noun *const cli_nouns[] = {
     &cli_data,
+    &cli_model,
     &cli_train,
     &cli_run,
     &cli_status,
