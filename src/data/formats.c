@@ -7,13 +7,11 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-extern const tgl_format tgl__format_root, tgl__format_npz, tgl__format_l1;
+extern const tgl_format tgl__format_root, tgl__format_npz, tgl__format_l1,
+    tgl__format_hdf5;
 
 const tgl_format *const tgl__formats[] = {
-    &tgl__format_root,
-    &tgl__format_npz,
-    &tgl__format_l1,
-    NULL,
+    &tgl__format_root, &tgl__format_npz, &tgl__format_hdf5, &tgl__format_l1, NULL,
 };
 
 tgl_status tgl__format_named(const tgl_format **out, const char *name, tgl_error *err)
