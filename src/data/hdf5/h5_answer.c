@@ -57,7 +57,7 @@ static tgl_dtype integer_dtype(size_t size, bool is_signed)
     }
 }
 
-/* The dtype of an HDF5 type, 0 when it is none of ours; `declared` gets its name. */
+/* The dtype of an HDF5 type, 0 when it is none of ours; `declared` receives its name. */
 static tgl_dtype dtype_of(hid_t type, char declared[64])
 {
     H5T_class_t class = H5Tget_class(type);
