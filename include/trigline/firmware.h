@@ -17,7 +17,8 @@ typedef struct tgl_firmware_options {
     double ns_per_level; /**< delay of one adder level used for staging; 0: the documented
                             default */
     const uint8_t *payload_digest; /**< 32 bytes shown in the identity register of a fresh
-                                      build; NULL: zeros */
+                                      build; NULL: SHA-256 of the payload's binary form
+                                      (of the default payload's without one) */
 } tgl_firmware_options;
 #define TGL_FIRMWARE_OPTIONS_INIT                                                        \
     {                                                                                    \

@@ -3,6 +3,7 @@
 extern const cli_noun cli_data;
 extern const cli_noun cli_model;
 extern const cli_noun cli_train;
+extern const cli_noun cli_firmware;
 extern const cli_noun cli_run;
 extern const cli_noun cli_status;
 extern const cli_noun cli_graph;
@@ -14,6 +15,7 @@ const cli_noun *const cli_nouns[] = {
     &cli_data,
     &cli_model,
     &cli_train,
+    &cli_firmware,
     &cli_run,
     &cli_status,
     &cli_graph,

@@ -19,6 +19,26 @@ tgl_status tgl__program_digest(tgl_sha256 *out, const tgl_program *program,
     return status;
 }
 
+tgl_status tgl__payload_digest(tgl_sha256 *out, const tgl_program *program,
+                               const tgl_payload *payload, tgl_error *err)
+{
+    uint8_t *bytes = NULL;
+    size_t size;
+    tgl_payload *fresh = NULL;
+    tgl_sha256 of_program;
+    tgl_status status = TGL_OK;
+    if (!payload) {
+        TGL_TRY(tgl__program_digest(&of_program, program, err));
+        TGL_TRY(tgl_payload_new(&fresh, program, of_program.bytes, err));
+    }
+    TGL_TRY_GOTO(tgl_payload_encode(&bytes, &size, payload ? payload : fresh, err));
+    TGL_TRY_GOTO(tgl__sha256(out, bytes, size, err));
+out:
+    tgl_free(bytes);
+    tgl_payload_free(fresh);
+    return status;
+}
+
 /* ---- firmware.json ---- */
 
 static tgl_json *type_json(tgl_type type)
@@ -247,8 +267,10 @@ tgl_status tgl_firmware_build(const char *directory, const tgl_program *program,
     TGL_TRY_GOTO(tgl__names_init(&names, program, options ? options->module : NULL, err));
     TGL_TRY_GOTO(tgl__program_digest(&digest, program, err));
     memcpy(id.program_digest, digest.bytes, 32);
-    if (options && options->payload_digest)
-        memcpy(id.payload_digest, options->payload_digest, 32);
+    TGL_TRY_GOTO(tgl__payload_digest(&digest, program, payload, err));
+    memcpy(id.payload_digest,
+           options && options->payload_digest ? options->payload_digest : digest.bytes,
+           32);
     TGL_TRY_GOTO(write_sources(directory, &n, &names, &id, err));
 out:
     tgl__names_release(&names);

@@ -26,6 +26,10 @@ tgl_status tgl__description_read(tgl__description *out, const char *directory,
 tgl_status tgl__program_digest(tgl_sha256 *out, const tgl_program *program,
                                tgl_error *err);
 
+/* Of the payload's binary form; without a payload, of the default one's. */
+tgl_status tgl__payload_digest(tgl_sha256 *out, const tgl_program *program,
+                               const tgl_payload *payload, tgl_error *err);
+
 /* The closed form (estimate/estimate.c): LUT, FF, DSP, BRAM of a scheduled netlist. */
 void tgl__estimate_netlist(tgl_resources *out, const tgl__netlist *n);
 

@@ -119,10 +119,13 @@ static const char main_text[] =
     "    fwrite(results.data(), 8 * N_OUT, kept, out);\n"
     "    if (fclose(out)) return 3;\n"
     "    if (dump_path[0]) write_dump(dump_path);\n"
+    "    uint32_t swaps = 0;\n"
+    "    for (int k = 0; k < 32; k++) bus_edge();\n"
+    "    if (!bus(false, 7, 0, &swaps)) return 4;\n"
     "    top->final();\n"
-    "    fprintf(stdout, \"received %llu latency %llu\\n\", (unsigned long "
-    "long)received,\n"
-    "        (unsigned long long)(first_out - first_in));\n"
+    "    fprintf(stdout, \"received %llu latency %llu swaps %u\\n\",\n"
+    "        (unsigned long long)received,\n"
+    "        (unsigned long long)(first_out - first_in), swaps);\n"
     "    return received == n ? 0 : 5;\n"
     "}\n";
 

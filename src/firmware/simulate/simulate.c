@@ -238,14 +238,27 @@ static tgl_status run_model(session *s, const run_request *request, uint64_t *re
     s->run_s += result.seconds;
     TGL_TRY_GOTO(explain_exit(&result, err));
     unsigned long long r = 0, l = 0;
+    unsigned swaps = 0, wanted = request->bus_script ? 1 : 0;
     if (!result.output ||
-        sscanf(result.output, "received %llu latency %llu", &r, &l) != 2)
+        sscanf(result.output, "received %llu latency %llu swaps %u", &r, &l, &swaps) != 3)
         status = tgl__fail(err, TGL_EIO, "simulation: expected a count of events");
+    else if (swaps != wanted)
+        status =
+            tgl__fail(err, TGL_EMISMATCH,
+                      "register bus: expected %u payload swaps, found %u", wanted, swaps);
     *received = r;
     *latency = l;
 out:
     tgl__free(result.output);
     return status;
+}
+
+static tgl_status payload_image(uint32_t **image, uint32_t *n, const session *s,
+                                tgl_error *err)
+{
+    tgl_sha256 digest;
+    TGL_TRY(tgl__payload_digest(&digest, s->program, s->payload, err));
+    return tgl__bank_image(image, n, s->program, s->payload, digest.bytes, err);
 }
 
 /* A bus script that writes, arms and swaps a payload, then reads everything back. */
@@ -501,8 +514,7 @@ tgl_status tgl_firmware_simulate(tgl_simulation *out, const char *directory,
     run_request request = {in, n_event, n_event < 4096 ? n_event / 2 : 2048,
                            -1, -1,      NULL};
     if (needs_swap(&s)) {
-        TGL_TRY_GOTO(tgl__bank_image(&image, &n_image, program, payload,
-                                     s.description.payload_digest.bytes, err));
+        TGL_TRY_GOTO(payload_image(&image, &n_image, &s, err));
         TGL_TRY_GOTO(swap_script(&script, image, n_image, true, err));
         request.bus_script = script;
     }
@@ -545,8 +557,7 @@ tgl_status tgl_firmware_simulate_swap(tgl_simulation *out, uint64_t *n_before,
     tgl_simulation result = {.n_event = n_event};
     tgl_status status = open_session(&s, directory, program, payload, progress, err);
     TGL_TRY_GOTO(status);
-    TGL_TRY_GOTO(tgl__bank_image(&image, &n_image, program, payload,
-                                 s.description.payload_digest.bytes, err));
+    TGL_TRY_GOTO(payload_image(&image, &n_image, &s, err));
     TGL_TRY_GOTO(swap_script(&script, image, n_image, false, err));
     run_request request = {in, n_event, n_event, (int64_t)n_event / 2, -1, script};
     TGL_TRY_GOTO(build_model(&s, false, err));
