@@ -1,0 +1,54 @@
+# trigline model: import, info, run, diff, by what they print and how they exit.
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+source=${TGL_SOURCE_DIR:?}
+network=$source/fuzz/corpus/fuzz_l1json/small.json
+# expect CODE PATTERN COMMAND...: exit code, and a line on stdout or stderr
+expect() {
+    code=$1 pattern=$2
+    shift 2
+    "$@" >"$work/said" 2>&1
+    found=$?
+    if [ $found != "$code" ]; then
+        echo "expected exit $code, found $found: $*"
+        cat "$work/said"
+        bad=1
+    elif ! grep -q -- "$pattern" "$work/said"; then
+        echo "expected '$pattern' from: $*"
+        cat "$work/said"
+        bad=1
+    fi
+}
+tool=${TGL_COMMAND:?}
+expect 2 "name one of 'halved', 'firmware', 'unscaled', found none" "$tool" model import "$network" "$work/g.json"
+[ ! -e "$work/g.json" ] || { echo "a refused import left a file"; bad=1; }
+expect 0 "wrote" "$tool" model import "$network" "$work/g.json" --variant halved --program "$work/p.tglp"
+expect 0 "wrote" "$tool" model import "$work/g.json" "$work/again.json"
+cmp "$work/g.json" "$work/again.json" || bad=1
+expect 0 "inputs by axol1tl/halved@1" "$tool" model info "$work/g.json"
+expect 0 '"convention":"axol1tl/halved@1"' "$tool" model info "$work/g.json" --json
+expect 0 "equal: 10000 events, 0 differ" "$tool" model diff "$work/g.json" "$work/again.json"
+expect 0 "equal: 500 events, 0 differ" "$tool" model diff "$work/g.json" "$work/p.tglp" --events 500
+sed 's/"bias":\[\(-*[0-9]*\),/"bias":[31,/' "$work/g.json" >"$work/other.json"
+expect 1 "layer dense_1: bias 0: -*[0-9]* against 31" "$tool" model diff "$work/g.json" "$work/other.json"
+expect 1 "first difference: event 0, layer dense_1" "$tool" model diff "$work/g.json" "$work/other.json"
+expect 1 '"equal":false' "$tool" model diff "$work/g.json" "$work/other.json" --json
+expect 1 "accumulator (AFFINE)" "$tool" model diff "$work/other.json" "$work/p.tglp"
+head -c 700 "$work/g.json" >"$work/cut.json"
+expect 3 "cut.json" "$tool" model info "$work/cut.json"
+head -c 100 "$work/p.tglp" >"$work/cut.tglp"
+expect 3 "trigline:" "$tool" model diff "$work/g.json" "$work/cut.tglp"
+expect 3 "No such file" "$tool" model info "$work/absent.json"
+expect 2 "" "$tool" model run "$work/g.json"
+# a dataset through the convention, when the deployed network's files are there
+vectors=${TGL_SHARED_DIR:-}/testdata/l1/ugt_2025_v1_0_1_data.txt
+if [ -e "$vectors" ]; then
+    expect 0 "wrote" "$tool" model run "$work/g.json" "$vectors" --out "$work/o.npz"
+    expect 0 "3564 rows" "$tool" data info "$work/o.npz"
+    expect 0 '"events":7,' "$tool" model run "$work/g.json" "$vectors" --begin 3 --end 10 --json
+    expect 0 "equal: 3564 events, 0 differ" "$tool" model diff "$work/g.json" "$work/again.json" --data "$vectors"
+fi
+[ $bad = 0 ] && echo "model: as documented"
+exit $bad
