@@ -86,16 +86,17 @@ typedef struct tgl_table_data {
     const char *name;
     tgl_type type; /**< of the entries */
     uint32_t count;
-    const int64_t *codes; /**< (count) */
+    const int64_t *codes; /**< (count); NULL with a slot: the slot's defaults */
     uint32_t slot;        /**< slot whose elements replace the codes, or TGL_NONE */
 } tgl_table_data;
 
 /**
  * y_i = acc(… acc(acc(bias_i) + term(x_a * w_ia)) + term(x_b * w_ib) …), a, b … in
  * `order`: each product is converted to `term`, each partial sum to `acc`. acc.type.frac
- * == term.type.frac. acc.round is irrelevant (sums lie on the grid) and must be TGL_TRN.
+ * == term.type.frac. acc.round is irrelevant (sums lie on the grid) and must be TGL_TRN;
+ * for the same reason bias_type.frac may not exceed acc.type.frac.
  * `term_exact` != 0: products are not converted (term is ignored but for its frac, which
- * must be the finest product's): the usual case when the accumulator is wide enough.
+ * no product's may exceed): the usual case when the accumulator is wide enough.
  */
 typedef struct tgl_affine {
     uint32_t n_in, n_out;
@@ -150,8 +151,11 @@ TGL_API TGL_NODISCARD tgl_status tgl_program_new(tgl_program **out, const char *
                                                  tgl_error *err);
 TGL_API void tgl_program_free(tgl_program *program);
 
-/** Append `op` (first_value is ignored and assigned; everything is copied). @param value
- * first id, may be NULL. */
+/**
+ * Append `op`; everything is copied, fields that its opcode does not have are ignored.
+ * first_value is assigned; n_value may be 0 (it follows from the opcode).
+ * @param value first id, may be NULL.
+ */
 TGL_API TGL_NODISCARD tgl_status tgl_program_add_op(tgl_program *program,
                                                     const tgl_op *op, uint32_t *value,
                                                     tgl_error *err);

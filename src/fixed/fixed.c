@@ -88,8 +88,8 @@ static int64_t overflow_adjust(tgl_wide y, const tgl_quant *quant)
  * sign. */
 static tgl_wide raise_bits(tgl_wide v, int n, const tgl_quant *quant)
 {
-    if (n > 127)
-        n = 127;
+    if (n > 126) /* every bit that any type keeps is zero by then */
+        n = 126;
     tgl_wide top = v >> (126 - n);
     if (top == 0 || top == -1 || quant->overflow == TGL_WRAP)
         return tgl__wide_shl(v, (unsigned)n);
