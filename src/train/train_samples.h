@@ -162,7 +162,7 @@ static inline tgl_table *tgl__sample_jets(uint64_t n, uint64_t seed)
             x[i] = 10.0f * (float)f +
                    (centre + pool[tgl__random_bits(column, i) >> 48]) * (float)(f + 1);
         }
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "f%02d", f);
         status = tgl__sample_flat(table, name, TGL_F32, x);
     }

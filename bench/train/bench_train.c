@@ -1,0 +1,86 @@
+/* One epoch of the jet tagger, timed inside one training: seconds between the last
+ * batches of consecutive epochs, so an epoch includes its shuffle, its figures and its
+ * (tiny) validation.
+ *
+ *   bench_train DATA.npz N_EPOCH BATCH N_THREAD [baseline|avx2|avx512]
+ *
+ * prints {"accuracy": ..., "epochs": [seconds, ...]}. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <trigline/data.h>
+#include <trigline/train.h>
+
+enum { MAX_EPOCH = 200 };
+
+typedef struct timing {
+    uint64_t per_epoch; /* events */
+    double last, seconds[MAX_EPOCH];
+    int n;
+} timing;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void report(void *user, const char *label, uint64_t done, uint64_t total)
+{
+    timing *t = user;
+    if (strcmp(label, "train") != 0 || total == 0 || done % t->per_epoch != 0)
+        return;
+    double time = now();
+    if (t->last > 0 && t->n < MAX_EPOCH)
+        t->seconds[t->n++] = time - t->last;
+    t->last = time;
+}
+
+static int fail(const tgl_error *err)
+{
+    fprintf(stderr, "bench_train: %s\n", err->message);
+    return 3;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 5) {
+        fprintf(stderr, "usage: bench_train DATA.npz N_EPOCH BATCH N_THREAD [ISA]\n");
+        return 2;
+    }
+    tgl_error err = {0};
+    tgl_table *table = NULL;
+    tgl_training *training = NULL;
+    timing timing = {0};
+    tgl_progress progress = {report, NULL, &timing};
+    tgl_train_options options = TGL_TRAIN_OPTIONS_INIT;
+    char config[512];
+    if (tgl_data_load(&table, argv[1], NULL, 0, NULL, &err) != TGL_OK)
+        return fail(&err);
+    /* one row in a thousand is held out */
+    uint64_t n = tgl_table_n_row(table);
+    timing.per_epoch = n - (uint64_t)((double)n * 0.001);
+    snprintf(config, sizeof config,
+             "{\"template\":\"jet-tagger\",\"epochs\":%d,\"batch\":%d,\"patience\":0,"
+             "\"validation\":0.001,\"schedule\":\"constant\",\"learning_rate\":0.001}",
+             atoi(argv[2]), atoi(argv[3]));
+    options.config = config;
+    options.train = table;
+    options.n_thread = (size_t)atoi(argv[4]);
+    options.progress = &progress;
+    if (argc > 5)
+        options.isa = strcmp(argv[5], "baseline") == 0 ? TGL_ISA_BASELINE
+                      : strcmp(argv[5], "avx2") == 0   ? TGL_ISA_AVX2
+                                                       : TGL_ISA_AVX512;
+    if (tgl_train(&training, &options, &err) != TGL_OK)
+        return fail(&err);
+    printf("{\"epochs\":[");
+    for (int i = 0; i < timing.n; i++)
+        printf("%s%.6f", i ? "," : "", timing.seconds[i]);
+    printf("],\"events\":%llu}\n", (unsigned long long)timing.per_epoch);
+    tgl_training_free(training);
+    tgl_table_free(table);
+    return 0;
+}
