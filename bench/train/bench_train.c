@@ -14,11 +14,11 @@
 
 enum { MAX_EPOCH = 200 };
 
-typedef struct timing {
+typedef struct epoch_clock {
     uint64_t per_epoch; /* events */
     double last, seconds[MAX_EPOCH];
     int n;
-} timing;
+} epoch_clock;
 
 static double now(void)
 {
@@ -29,7 +29,7 @@ static double now(void)
 
 static void report(void *user, const char *label, uint64_t done, uint64_t total)
 {
-    timing *t = user;
+    epoch_clock *t = user;
     if (strcmp(label, "train") != 0 || total == 0 || done % t->per_epoch != 0)
         return;
     double time = now();
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     tgl_error err = {0};
     tgl_table *table = NULL;
     tgl_training *training = NULL;
-    timing timing = {0};
+    epoch_clock timing = {0};
     tgl_progress progress = {report, NULL, &timing};
     tgl_train_options options = TGL_TRAIN_OPTIONS_INIT;
     char config[512];
