@@ -15,6 +15,22 @@ static inline float tgl__power2f(int32_t k) /* 2^k for -126 <= k <= 127 */
     return value;
 }
 
+/* a * b + c rounded once, as IEEE 754's fused multiply-add, for machines without one: the
+ * product is exact in double; the sum is rounded to odd there (its error by Knuth's
+ * TwoSum), so that the second rounding to float is the only one that counts (Boldo and
+ * Melquiond, IEEE Trans. Comput. 57 (2008) 462). For finite results. */
+static inline float tgl__fusedf(float a, float b, float c)
+{
+    double p = (double)a * (double)b, s = p + (double)c, back = s - p;
+    double error = (p - (s - back)) + ((double)c - back);
+    uint64_t bits;
+    memcpy(&bits, &s, sizeof bits);
+    if (error != 0.0 && (bits & 1) == 0)
+        bits += (error > 0.0) == (s > 0.0) ? 1 : (uint64_t)-1;
+    memcpy(&s, &bits, sizeof s);
+    return (float)s;
+}
+
 /* e^x; x is clamped to [-87, 88]. Relative error below 2e-7. */
 static inline float tgl__expf(float x)
 {

@@ -13,7 +13,7 @@ static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a
         for (size_t j = 0; j < n; j++) {
             float sum = start == NULL ? 0.0f : start[j];
             for (size_t t = 0; t < k; t++)
-                sum += a[i * a_row + t * a_col] * b[t * ldb + j];
+                sum = tgl__fusedf(a[i * a_row + t * a_col], b[t * ldb + j], sum);
             c[i * ldc + j] = sum;
         }
 }
@@ -97,15 +97,15 @@ static void exponential(float *out, const float *x, size_t n)
 }
 
 const tgl__train_kernels tgl__train_kernels_reference = {
-    "reference",      product, column_sum, add,  quantise,
-    quantise_columns, relu,    mask,       adam, exponential,
+    "reference",      product, product, column_sum, add,         quantise,
+    quantise_columns, relu,    mask,    adam,       exponential,
 };
 
 static int machine_has(tgl_isa isa)
 {
 #if defined(__x86_64__)
     if (isa == TGL_ISA_AVX2)
-        return __builtin_cpu_supports("avx2") != 0;
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (isa == TGL_ISA_AVX512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");

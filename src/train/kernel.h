@@ -1,7 +1,8 @@
 /* The arithmetic of training in float32. Every kernel fixes the order of operations of
  * every element it writes, so builds for different vector widths give the same bytes:
- * vectors run across independent elements only, sums run in ascending order, nothing is
- * contracted, no function of libm is called. */
+ * vectors run across independent elements only, sums run in ascending order, a
+ * multiply-add is fused because this text says so (in software where the machine cannot)
+ * and never because a compiler likes to, no function of libm is called. */
 #ifndef TGL_TRAIN_KERNEL_H
 #define TGL_TRAIN_KERNEL_H
 
@@ -34,11 +35,17 @@ typedef struct tgl__adam {
 /* All pointers 64-byte aligned; `n` and leading dimensions are multiples of the lane. */
 typedef struct tgl__train_kernels {
     const char *name;
-    /* c[i][j] = start[j] + sum over ascending k of a[i*a_row + k*a_col] * b[k][j], for i
-     * < m, j < n; `start` NULL: zero. c has ldc, b has ldb floats a row. */
+    /* c[i][j] = start[j], then for ascending k c[i][j] = fma(a[i*a_row + k*a_col],
+     * b[k][j], c[i][j]), rounded once each; i < m, j < n; `start` NULL: zero. c has ldc,
+     * b has ldb floats a row. */
     void (*product)(float *c, size_t ldc, const float *a, size_t a_row, size_t a_col,
                     const float *b, size_t ldb, const float *start, size_t m, size_t n,
                     size_t k);
+    /* The same where float32 holds every product and partial sum exactly, as in deployed
+     * layers (tgl__net_init proves it): with or without fusing, the bits are the same. */
+    void (*product_exact)(float *c, size_t ldc, const float *a, size_t a_row,
+                          size_t a_col, const float *b, size_t ldb, const float *start,
+                          size_t m, size_t n, size_t k);
     /* out[j] = sum over ascending i < m of a[i][j] */
     void (*column_sum)(float *out, const float *a, size_t lda, size_t m, size_t n);
     void (*add)(float *a, const float *b, size_t n); /* a += b */

@@ -1,7 +1,8 @@
 /* The kernels' text, compiled once per instruction set: the including file defines
- * KERNEL_SET (the symbol), KERNEL_NAME, KERNEL_WIDTH (floats in a register) and
- * KERNEL_ROWS (rows of a product held in registers at a time); neither changes any
- * element's order of operations. */
+ * KERNEL_SET (the symbol), KERNEL_NAME, KERNEL_WIDTH (floats in a register),
+ * KERNEL_BLOCK (registers of a product's result held at a time), KERNEL_FUSED (a * b + c,
+ * rounded once) and KERNEL_EXACT (the same where nothing needs rounding). None changes
+ * any element's order of operations. */
 #include "train/elementary.h"
 #include "train/kernel.h"
 
@@ -9,37 +10,84 @@ typedef float lanes __attribute__((vector_size(4 * KERNEL_WIDTH)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void product_rows(float *c, size_t ldc, const float *a, size_t a_row, size_t a_col,
-                         const float *b, size_t ldb, const float *start, size_t k,
-                         const size_t rows)
+/* rows x cols registers of the result; `exact`: no product or sum needs rounding. */
+INLINE void product_block(float *c, size_t ldc, const float *a, size_t a_row,
+                          size_t a_col, const float *b, size_t ldb, const float *start,
+                          size_t k, const size_t rows, const size_t cols, const int exact)
 {
-    lanes sum[KERNEL_ROWS];
+    lanes sum[KERNEL_BLOCK];
     for (size_t r = 0; r < rows; r++)
-        sum[r] = start == NULL ? (lanes){0} : *(const lanes *)start;
+        for (size_t j = 0; j < cols; j++)
+            sum[r * cols + j] =
+                start == NULL ? (lanes){0} : *(const lanes *)(start + j * KERNEL_WIDTH);
     for (size_t t = 0; t < k; t++) {
-        lanes column = *(const lanes *)(b + t * ldb);
-        const float *left = a + t * a_col;
-        for (size_t r = 0; r < rows; r++)
-            sum[r] += left[r * a_row] * column;
+        lanes right[KERNEL_BLOCK];
+        for (size_t j = 0; j < cols; j++)
+            right[j] = *(const lanes *)(b + t * ldb + j * KERNEL_WIDTH);
+        for (size_t r = 0; r < rows; r++) {
+            lanes left = a[r * a_row + t * a_col] - (lanes){0};
+            for (size_t j = 0; j < cols; j++) {
+                lanes *to = &sum[r * cols + j];
+                *to = exact ? KERNEL_EXACT(left, right[j], *to)
+                            : KERNEL_FUSED(left, right[j], *to);
+            }
+        }
     }
     for (size_t r = 0; r < rows; r++)
-        *(lanes *)(c + r * ldc) = sum[r];
+        for (size_t j = 0; j < cols; j++)
+            *(lanes *)(c + r * ldc + j * KERNEL_WIDTH) = sum[r * cols + j];
+}
+
+INLINE void product_panel(float *c, size_t ldc, const float *a, size_t a_row,
+                          size_t a_col, const float *b, size_t ldb, const float *start,
+                          size_t m, size_t k, const size_t cols, const int exact)
+{
+    const size_t rows = KERNEL_BLOCK / cols;
+    size_t i = 0;
+    for (; i + rows <= m; i += rows)
+        product_block(c + i * ldc, ldc, a + i * a_row, a_row, a_col, b, ldb, start, k,
+                      rows, cols, exact);
+    for (; i < m; i++)
+        product_block(c + i * ldc, ldc, a + i * a_row, a_row, a_col, b, ldb, start, k, 1,
+                      cols, exact);
+}
+
+INLINE void product_any(float *c, size_t ldc, const float *a, size_t a_row, size_t a_col,
+                        const float *b, size_t ldb, const float *start, size_t m,
+                        size_t n, size_t k, const int exact)
+{
+    size_t j = 0;
+    for (; n - j >= 4 * KERNEL_WIDTH && KERNEL_BLOCK >= 16; j += 4 * KERNEL_WIDTH)
+        product_panel(c + j, ldc, a, a_row, a_col, b + j, ldb, start ? start + j : NULL,
+                      m, k, 4, exact);
+    for (; n - j >= 2 * KERNEL_WIDTH; j += 2 * KERNEL_WIDTH)
+        product_panel(c + j, ldc, a, a_row, a_col, b + j, ldb, start ? start + j : NULL,
+                      m, k, 2, exact);
+    for (; n - j >= KERNEL_WIDTH; j += KERNEL_WIDTH)
+        product_panel(c + j, ldc, a, a_row, a_col, b + j, ldb, start ? start + j : NULL,
+                      m, k, 1, exact);
 }
 
 static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a_col,
                     const float *b, size_t ldb, const float *start, size_t m, size_t n,
                     size_t k)
 {
-    for (size_t j = 0; j < n; j += KERNEL_WIDTH) {
-        const float *from = start == NULL ? NULL : start + j;
-        size_t i = 0;
-        for (; i + KERNEL_ROWS <= m; i += KERNEL_ROWS)
-            product_rows(c + i * ldc + j, ldc, a + i * a_row, a_row, a_col, b + j, ldb,
-                         from, k, KERNEL_ROWS);
-        for (; i < m; i++)
-            product_rows(c + i * ldc + j, ldc, a + i * a_row, a_row, a_col, b + j, ldb,
-                         from, k, 1);
-    }
+    if (a_row == 1) /* a known stride saves addresses */
+        product_any(c, ldc, a, 1, a_col, b, ldb, start, m, n, k, 0);
+    else if (a_col == 1)
+        product_any(c, ldc, a, a_row, 1, b, ldb, start, m, n, k, 0);
+    else
+        product_any(c, ldc, a, a_row, a_col, b, ldb, start, m, n, k, 0);
+}
+
+static void product_exact(float *c, size_t ldc, const float *a, size_t a_row,
+                          size_t a_col, const float *b, size_t ldb, const float *start,
+                          size_t m, size_t n, size_t k)
+{
+    if (a_col == 1)
+        product_any(c, ldc, a, a_row, 1, b, ldb, start, m, n, k, 1);
+    else
+        product_any(c, ldc, a, a_row, a_col, b, ldb, start, m, n, k, 1);
 }
 
 static void column_sum(float *out, const float *a, size_t lda, size_t m, size_t n)
@@ -160,6 +208,6 @@ static void exponential(float *out, const float *x, size_t n)
 }
 
 const tgl__train_kernels KERNEL_SET = {
-    KERNEL_NAME,      product, column_sum, add,  quantise,
-    quantise_columns, relu,    mask,       adam, exponential,
+    KERNEL_NAME,      product, product_exact, column_sum, add,         quantise,
+    quantise_columns, relu,    mask,          adam,       exponential,
 };

@@ -39,17 +39,19 @@ static void softmax_chunk(tgl__loss *out, const tgl__loss_task *task,
             (double)(row[task->data->label[rows[e]]] - row[best]); /* + log sum below */
     }
     task->kernels->exp(space->spare, shifted, n * pad);
+    double sums = 1.0; /* their product: at most MAX_CLASS^CHUNK = 2^256 */
     for (size_t e = 0; e < n; e++) {
         const float *power = space->spare + e * pad;
         float sum = 0;
         for (uint32_t o = 0; o < l->n_out; o++)
             sum += power[o];
-        out->total += tgl__log((double)sum);
+        sums *= (double)sum;
         float inverse = 1.0f / sum;
         for (uint32_t o = 0; o < l->n_out; o++)
             shifted[e * pad + o] = power[o] * inverse;
         shifted[e * pad + task->data->label[rows[e]]] -= 1.0f;
     }
+    out->total += tgl__log(sums);
 }
 
 /* ---- variational autoencoder ---- */

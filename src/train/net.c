@@ -307,9 +307,10 @@ void tgl__net_forward(const tgl__net *net, const tgl__train_kernels *kernels,
 {
     for (int i = begin; i < end; i++) {
         const tgl__layer *l = &net->layers[i];
-        kernels->product(space->pre[i], l->out_pad, source_of(space, l), l->in_pad, 1,
-                         net->used + l->weight, l->out_pad, net->used + l->bias, n,
-                         l->out_pad, l->n_in);
+        (l->quantised ? kernels->product_exact
+                      : kernels->product)(space->pre[i], l->out_pad, source_of(space, l),
+                                          l->in_pad, 1, net->used + l->weight, l->out_pad,
+                                          net->used + l->bias, n, l->out_pad, l->n_in);
         if (l->quantised)
             kernels->quantise(space->out[i], space->pre[i], n * l->out_pad, &l->fake_out);
         else if (l->relu)

@@ -67,6 +67,25 @@ static void products_equal_the_naive_one(void **state)
         }
 }
 
+/* Whole numbers: nothing rounds, so fused or not must not matter. */
+static void exact_products_equal_the_naive_one(void **state)
+{
+    (void)state;
+    const tgl__train_kernels *k, *r = &tgl__train_kernels_reference;
+    fill(a, 1, 200);
+    fill(b, 2, 100);
+    for (size_t i = 0; i < N; i++) {
+        a[i] = (float)(int)a[i];
+        b[i] = (float)(int)b[i];
+    }
+    FOR_EACH_SET(k)
+    {
+        k->product_exact(ours, 96, a, 96, 1, b, 96, b, 61, 96, 64);
+        r->product_exact(naive, 96, a, 96, 1, b, 96, b, 61, 96, 64);
+        same("product_exact", k->name, (size_t)61 * 96);
+    }
+}
+
 static void quantisers_equal_the_exact_ones(void **state)
 {
     (void)state;
@@ -149,6 +168,31 @@ static void elementary_functions_are_close_to_libm(void **state)
     }
 }
 
+/* The fused multiply-add in software against the C library's. */
+static void software_fused_multiply_add_is_exact(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 2000000; i++) {
+        uint64_t u = tgl__random_bits(11, 2 * i), v = tgl__random_bits(11, 2 * i + 1);
+        /* few mantissa bits in half of the cases, so that ties and cancellations occur */
+        uint32_t keep = i & 1 ? 0xffffffffU : 0xfffc0000U;
+        uint32_t bits[3] = {(uint32_t)u & keep, (uint32_t)(u >> 32) & keep, (uint32_t)v};
+        float x[3];
+        for (int j = 0; j < 3;
+             j++) { /* exponents -20 … 20; c anywhere near the product */
+            int span = j == 2 ? 100 : 41;
+            uint32_t e = (uint32_t)(127 - span / 2) +
+                         (uint32_t)((v >> (32 + 8 * j)) & 255) * (uint32_t)span / 256;
+            bits[j] = (bits[j] & 0x807fffffU) | (e << 23);
+            memcpy(&x[j], &bits[j], 4);
+        }
+        if (i % 5 == 0)
+            x[2] = -x[0] * x[1];
+        float ours_one = tgl__fusedf(x[0], x[1], x[2]), theirs = fmaf(x[0], x[1], x[2]);
+        assert_memory_equal(&ours_one, &theirs, 4);
+    }
+}
+
 static void random_numbers_have_their_moments(void **state)
 {
     (void)state;
@@ -182,9 +226,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_equal_the_naive_one),
+        cmocka_unit_test(exact_products_equal_the_naive_one),
         cmocka_unit_test(quantisers_equal_the_exact_ones),
         cmocka_unit_test(elementwise_kernels_equal_the_naive_ones),
         cmocka_unit_test(elementary_functions_are_close_to_libm),
+        cmocka_unit_test(software_fused_multiply_add_is_exact),
         cmocka_unit_test(random_numbers_have_their_moments),
     };
     return cmocka_run_group_tests_name("train_kernel", tests, NULL, NULL);
