@@ -25,6 +25,7 @@ typedef struct listing {
     tgl_json *arrays;
     size_t n_link;
     unsigned depth;
+    haddr_t above[MAX_DEPTH + 1]; /* the groups around the current one: links may loop */
     const char *prefix;
     bool failed;
 } listing;
@@ -182,6 +183,19 @@ static void list_dataset(listing *l, hid_t dataset, const char *name)
     H5Sclose(space);
 }
 
+/* Enter a group unless it is one of those around it. */
+static bool enter(listing *l, hid_t group)
+{
+    H5O_info_t info;
+    if (l->depth > MAX_DEPTH || H5Oget_info2(group, &info, H5O_INFO_BASIC) < 0)
+        return false;
+    for (unsigned i = 0; i < l->depth; i++)
+        if (l->above[i] == info.addr)
+            return false;
+    l->above[l->depth++] = info.addr;
+    return true;
+}
+
 static herr_t visit(hid_t group, const char *link, const H5L_info_t *info, void *user)
 {
     listing *l = user;
@@ -201,10 +215,9 @@ static herr_t visit(hid_t group, const char *link, const H5L_info_t *info, void 
     herr_t result = 0;
     if (kind == H5I_DATASET && n < (int)sizeof name) {
         list_dataset(l, object, name);
-    } else if (kind == H5I_GROUP && l->depth < MAX_DEPTH && n < (int)sizeof name) {
+    } else if (kind == H5I_GROUP && n < (int)sizeof name && enter(l, object)) {
         const char *outer = l->prefix;
         l->prefix = name;
-        l->depth++;
         result = H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, l);
         l->depth--;
         l->prefix = outer;
@@ -244,7 +257,8 @@ static tgl_status answer_list(int fd, hid_t group, const char *path, tgl_error *
     TGL_TRY(read_document(&document, group, path, err));
     listing l = {.arrays = tgl__json_array(), .prefix = ""};
     tgl_json *root = tgl__json_object();
-    if (H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &l) < 0)
+    if (!enter(&l, group) ||
+        H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit, &l) < 0)
         return tgl__fail(err, l.n_link > MAX_LINK ? TGL_ELIMIT : TGL_EFORMAT,
                          "'%s': its groups cannot be listed", path);
     bool good = document == NULL || put_text(root, "document", document);

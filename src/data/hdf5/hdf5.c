@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
@@ -32,9 +33,10 @@ typedef struct h5_reader {
     tgl_reader base;
     char *path, *group;
     tgl_json *listing;
-    tgl_document document; /* root NULL: a foreign file */
-    array *arrays;
+    tgl_document document;   /* root NULL: a foreign file */
+    array *arrays, **sorted; /* as listed; by name */
     size_t n_array;
+    bool counted; /* n_row comes from a field already */
     tgl_field *fields;
     parts *parts;
     size_t n_thread;
@@ -105,12 +107,17 @@ static tgl_status get_listing(h5_reader *r, tgl_error *err)
     return tgl__document_read(&r->document, document, strlen(document), what, err);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(array *const *)a)->name, (*(array *const *)b)->name);
+}
+
 static const array *find_array(const h5_reader *r, const char *name)
 {
-    for (size_t i = 0; i < r->n_array; i++)
-        if (strcmp(r->arrays[i].name, name) == 0)
-            return &r->arrays[i];
-    return NULL;
+    array key = {.name = name}, *pointer = &key;
+    array **found = bsearch((const void *)&pointer, (const void *)r->sorted, r->n_array,
+                            sizeof *r->sorted, by_name);
+    return found == NULL ? NULL : *found;
 }
 
 static tgl_status need_array(const array **out, const h5_reader *r, const char *name,
@@ -188,11 +195,9 @@ static void foreign_field(h5_reader *r, const array *a, const array *offsets)
     parts *p = &r->parts[i];
     *p = (parts){a, offsets, NULL};
     uint64_t rows = offsets != NULL ? offsets->dims[0] - 1 : a->dims[0];
-    bool first = a->refusal == NULL;
-    for (size_t k = 0; k < i; k++)
-        first = first && r->parts[k].values->refusal != NULL;
-    if (first)
+    if (a->refusal == NULL && !r->counted)
         r->base.n_row = rows;
+    r->counted = r->counted || a->refusal == NULL;
     tgl_field *f = &r->fields[i];
     *f = (tgl_field){.name = a->name,
                      .dtype = a->dtype,
@@ -213,8 +218,12 @@ static tgl_status find_fields(h5_reader *r, tgl_error *err)
     r->fields = tgl__arena_alloc(&r->arena, room, sizeof *r->fields);
     r->parts = tgl__arena_alloc(&r->arena, room, sizeof *r->parts);
     const array **offsets = tgl__arena_alloc(&r->arena, r->n_array, sizeof *offsets);
-    if (r->fields == NULL || r->parts == NULL || offsets == NULL)
+    r->sorted = tgl__arena_alloc(&r->arena, r->n_array, sizeof *r->sorted);
+    if (r->fields == NULL || r->parts == NULL || offsets == NULL || r->sorted == NULL)
         return tgl__fail_nomem(err);
+    for (size_t i = 0; i < r->n_array; i++)
+        r->sorted[i] = &r->arrays[i];
+    qsort((void *)r->sorted, r->n_array, sizeof *r->sorted, by_name);
     r->base.fields = r->fields;
     if (own) {
         r->base.n_row = r->document.n_row;
