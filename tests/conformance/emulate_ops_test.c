@@ -392,7 +392,10 @@ static void threads_change_nothing(void **state)
     int64_t *many = tgl__calloc((size_t)N * n_out, sizeof *many);
     random_inputs(in, program, N, 4);
     void *scratch = tgl__aligned(tgl_emulator_scratch_size(emulator) + 1, 1);
-    ok(tgl_emulator_run(one, emulator, in, N, scratch, &err), &err);
+    tgl__alloc_fail_after(0); /* a run in the caller's thread allocates nothing */
+    tgl_status status = tgl_emulator_run(one, emulator, in, N, scratch, &err);
+    tgl__alloc_fail_after(-1);
+    ok(status, &err);
     for (size_t n_thread = 0; n_thread < 5; n_thread++) {
         memset(many, 1, (size_t)N * n_out * sizeof *many);
         ok(tgl_emulator_run_parallel(many, emulator, in, N, n_thread, NULL, &err), &err);
