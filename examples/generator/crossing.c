@@ -96,8 +96,8 @@ static uint32_t draw_weighted(draw *d, const collision_set *set)
     return low;
 }
 
-/* The indices are drawn first so that the collisions can be fetched ahead. A collision
- * marked hard is replaced by one of the weighted hard sample: same share, longer tail. */
+/* The indices are drawn first so that the collisions can be fetched ahead. Hard
+ * collisions come from the weighted hard sample: the same share, a longer tail. */
 static void add_pileup(crossing *out, work_space *w, const overlay_plan *overlay, draw *d,
                        double pileup)
 {
@@ -119,7 +119,7 @@ static void add_pileup(crossing *out, work_space *w, const overlay_plan *overlay
             __builtin_prefetch(&set->towers[next + 32]);
             __builtin_prefetch(&set->tower_et[next]);
         }
-        if (overlay->hard != NULL && set->hard != NULL && set->hard[index[i]])
+        if (set->truth[index[i]].jet > HARD_JET)
             add_collision(out, w, overlay->hard, draw_weighted(d, overlay->hard),
                           bits[i]);
         else
@@ -127,21 +127,14 @@ static void add_pileup(crossing *out, work_space *w, const overlay_plan *overlay
     }
 }
 
-/* Response, resolution and noise of one tower, then zero suppression. */
-static int32_t respond(const work_space *w, const overlay_plan *overlay, int ring,
-                       int32_t raw, uint32_t draw_bits)
-{
-    int32_t level = raw < TOWER_MAX ? raw : TOWER_MAX;
-    int32_t scale = (int32_t)(overlay->detector->scale[ring] * 256 + 0.5F);
-    int32_t value =
-        raw * scale +
-        (w->sigma[ring][level] * overlay->tables->gauss[draw_bits]) / GAUSS_ONE;
-    value = (value + 128) >> 8;
-    return value < ZERO_SUPPRESSION ? 0 : value;
-}
-
+/* Response, resolution and noise of the towers of a ring, then zero suppression. A
+ * forward tower covers two columns: half to each. */
 static void respond_ring(work_space *w, const overlay_plan *overlay, draw *d, int ring)
 {
+    const int16_t *gauss = overlay->tables->gauss;
+    const uint16_t *sigma = w->sigma[ring];
+    int32_t scale = (int32_t)(overlay->detector->scale[ring] * 256 + 0.5F);
+    int32_t *to = &w->tower[ring + HALO][HALO];
     int step = is_forward(ring) ? 2 : 1, left = 0;
     uint64_t bits = 0;
     for (int phi = 0; phi < N_PHI; phi += step, left--) {
@@ -150,25 +143,42 @@ static void respond_ring(work_space *w, const overlay_plan *overlay, draw *d, in
             left = 5;
         }
         int32_t raw = w->raw[ring][phi] + w->raw[ring][phi + N_PHI];
-        int32_t et = respond(w, overlay, ring, raw, (uint32_t)(bits & (GAUSS_SIZE - 1)));
+        int32_t width = sigma[raw < TOWER_MAX ? raw : TOWER_MAX];
+        int32_t et =
+            (raw * scale + width * gauss[bits & (GAUSS_SIZE - 1)] / GAUSS_ONE + 128) /
+            256;
         bits >>= GAUSS_BIT;
-        w->tower[ring][phi] = et;
-        if (step == 2) { /* a forward tower covers two columns: half to each */
-            w->tower[ring][phi] = (et + 1) / 2;
-            w->tower[ring][phi + 1] = et / 2;
-        }
+        et = et < ZERO_SUPPRESSION ? 0 : et;
+        to[phi] = step == 1 ? et : (et + 1) / 2;
+        if (step == 2)
+            to[phi + 1] = et / 2;
     }
 }
 
 static void break_towers(work_space *w, const detector_state *detector, draw *d)
 {
-    for (int ring = 0; ring < N_RING; ring++)
+    for (int ring = 0; ring < N_RING && detector->any_dead; ring++)
         for (int phi = 0; phi < N_PHI; phi++)
             if (detector->dead[ring][phi])
-                w->tower[ring][phi] = 0;
+                w->tower[ring + HALO][phi + HALO] = 0;
     if (detector->hot_ring >= 0 && draw_unit(d) < (double)detector->hot_chance)
-        w->tower[detector->hot_ring][detector->hot_phi] +=
+        w->tower[detector->hot_ring + HALO][detector->hot_phi + HALO] +=
             (int32_t)(2 * draw_exponential(d, (double)detector->hot_mean));
+}
+
+/* Fill the rim and the mean of the central towers. */
+static void finish_towers(work_space *w)
+{
+    int32_t sum = 0;
+    for (int ring = HALO; ring < N_RING + HALO; ring++)
+        for (int k = 0; k < HALO; k++) {
+            w->tower[ring][k] = w->tower[ring][k + N_PHI];
+            w->tower[ring][N_PHI + HALO + k] = w->tower[ring][HALO + k];
+        }
+    for (int ring = N_SIDE - N_CENTRAL; ring < N_SIDE + N_CENTRAL; ring++)
+        for (int phi = 0; phi < N_PHI; phi++)
+            sum += w->tower[ring + HALO][phi + HALO];
+    w->density = (int32_t)((int64_t)sum * 256 / (2 * N_CENTRAL * N_PHI));
 }
 
 void crossing_make(crossing *out, work_space *w, const overlay_plan *overlay, draw *d,
@@ -186,10 +196,6 @@ void crossing_make(crossing *out, work_space *w, const overlay_plan *overlay, dr
     for (int ring = 0; ring < N_RING; ring++)
         respond_ring(w, overlay, d, ring);
     break_towers(w, overlay->detector, d);
-    int64_t sum = 0;
-    for (int ring = N_SIDE - N_CENTRAL; ring < N_SIDE + N_CENTRAL; ring++)
-        for (int phi = 0; phi < N_PHI; phi++)
-            sum += w->tower[ring][phi];
-    w->density = (int32_t)(sum * 256 / (2 * N_CENTRAL * N_PHI));
+    finish_towers(w);
     build_objects(out, w, overlay, d);
 }

@@ -13,8 +13,9 @@ typedef struct detector_state {
     float scale[N_RING];         /* response relative to the reference */
     float noise[N_RING];         /* width of the noise of a tower, GeV */
     uint8_t dead[N_RING][N_PHI]; /* 1: the tower sends nothing */
-    int hot_ring, hot_phi;       /* ring -1: none */
-    float hot_chance, hot_mean;  /* chance per crossing, mean of the exponential, GeV */
+    int any_dead;
+    int hot_ring, hot_phi;      /* ring -1: none */
+    float hot_chance, hot_mean; /* chance per crossing, mean of the exponential, GeV */
 } detector_state;
 
 /* An object in hardware units; unused fields are zero. */
@@ -31,7 +32,7 @@ typedef struct crossing {
 /* What a sample overlays. */
 typedef struct overlay_plan {
     const collision_set *minbias;
-    const collision_set *hard;   /* hard collisions by weight, or NULL */
+    const collision_set *hard;   /* hard collisions, by weight */
     const collision_set *signal; /* NULL: zero bias */
     const detector_state *detector;
     const draw_tables *tables;
@@ -44,14 +45,16 @@ typedef struct candidate {
     uint8_t dxy;
 } candidate;
 
-enum { MAX_CANDIDATE = 256 };
+enum { MAX_CANDIDATE = 256, HALO = 4 };
 
 /* Scratch of one thread. `raw` has two turns in phi: a rotated collision needs no modulo.
  */
 typedef struct work_space {
     uint16_t raw[N_RING][GRID_WIDTH];
-    int32_t tower[N_RING][N_PHI]; /* after response, 0.5 GeV */
-    int32_t density;              /* mean central tower, 1/256 of 0.5 GeV */
+    /* After response, 0.5 GeV: ring r, column p at [r + HALO][p + HALO]. The rim of HALO
+     * repeats the other side in phi and is empty in eta: windows need no modulo. */
+    int32_t tower[N_RING + 2 * HALO][N_PHI + 2 * HALO];
+    int32_t density; /* mean central tower, 1/256 of 0.5 GeV */
     candidate eg[MAX_CANDIDATE], muon[MAX_CANDIDATE];
     uint32_t n_eg, n_muon;
     uint16_t sigma[N_RING][1024]; /* resolution by tower ET, 0.5 GeV / 256 */

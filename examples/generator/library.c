@@ -101,16 +101,9 @@ static tgl_status truths(collision_set *set, tgl_error *err)
 static tgl_status extras(collision_set *set, tgl_error *err)
 {
     const tgl_column *c;
-    tgl_status status;
-    if (tgl_table_find(&c, set->table, "hard", NULL) == TGL_OK) {
-        status = column(&c, set->table, "hard", TGL_U8, 0, err);
-        if (status != TGL_OK)
-            return status;
-        set->hard = c->values;
-    }
     if (tgl_table_find(&c, set->table, "weight", NULL) != TGL_OK)
         return TGL_OK;
-    status = column(&c, set->table, "weight", TGL_F32, 0, err);
+    tgl_status status = column(&c, set->table, "weight", TGL_F32, 0, err);
     if (status != TGL_OK)
         return status;
     set->cumulative = malloc((set->n + (size_t)1) * sizeof *set->cumulative);

@@ -18,6 +18,10 @@ typedef struct collision_truth {
     float ht, met, jet, muon, eg; /* GeV */
 } collision_truth;
 
+/* A minimum-bias collision with a jet above this (GeV) is replaced by one of the hard
+ * sample, which holds such collisions only, with weights. */
+#define HARD_JET 25.0F
+
 typedef struct collision_set {
     uint32_t n;
     uint32_t *tower_begin; /* (n + 1) */
@@ -34,7 +38,6 @@ typedef struct collision_set {
     const uint16_t *muon_phi;             /* 2 pi / 576 */
     const int8_t *muon_charge;
     const uint8_t *muon_dxy; /* cm */
-    const uint8_t *hard; /* minimum bias: 1 where the hard sample takes over; or NULL */
     tgl_table *table;
 } collision_set;
 

@@ -143,15 +143,14 @@ static int wanted(const options *o, const char *name)
 static tgl_status one_sample(const production_plan *p, const options *o, size_t index,
                              const tgl_progress *quiet, tgl_error *err)
 {
-    collision_set hard_process = {0};
+    collision_set signal_set = {0};
     tgl_status status = TGL_OK;
     if (samples[index].signal != NULL)
-        status =
-            library_load(&hard_process, o->library, samples[index].signal, quiet, err);
+        status = library_load(&signal_set, o->library, samples[index].signal, quiet, err);
     if (status == TGL_OK)
-        status = produce_sample(
-            p, index, samples[index].signal != NULL ? &hard_process : NULL, err);
-    library_release(&hard_process);
+        status = produce_sample(p, index,
+                                samples[index].signal != NULL ? &signal_set : NULL, err);
+    library_release(&signal_set);
     return status;
 }
 
@@ -164,15 +163,20 @@ static tgl_status generate(const options *o, tgl_error *err)
     collision_set minbias = {0}, hard = {0};
     draw_tables_init(&tables);
     tgl_status status = library_load(&minbias, o->library, "minbias", &quiet, err);
-    if (status == TGL_OK && minbias.hard != NULL)
+    if (status == TGL_OK)
         status = library_load(&hard, o->library, "hardqcd", &quiet, err);
+    if (status == TGL_OK && hard.cumulative == NULL) {
+        status = err->code = TGL_EFORMAT;
+        snprintf(err->message, sizeof err->message,
+                 "'%.300s/hardqcd.root' has no weights", o->library);
+    }
     production_plan p = {.directory = o->out,
                          .seed = o->seed,
                          .events = (uint32_t)o->events,
                          .n_thread = (unsigned)o->threads,
                          .tables = &tables,
                          .minbias = &minbias,
-                         .hard = minbias.hard != NULL ? &hard : NULL,
+                         .hard = &hard,
                          .progress = &progress};
     for (size_t i = 0; i < n_samples && status == TGL_OK; i++)
         if (wanted(o, samples[i].name))

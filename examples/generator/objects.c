@@ -4,9 +4,9 @@
 
 enum {
     JET_SEED = 8,      /* 4 GeV; all in 0.5 GeV */
-    JET_MIN = 16,      /* 8 GeV */
+    JET_MIN = 20,      /* 10 GeV */
     TAU_SEED = 10,     /* 5 GeV */
-    TAU_MIN = 16,      /* 8 GeV */
+    TAU_MIN = 20,      /* 10 GeV */
     EG_MIN = 4,        /* 2 GeV */
     HT_MIN = 60,       /* jets of 30 GeV enter HTT and HTM */
     JET_MAX_PT = 2047, /* largest code of the field */
@@ -29,20 +29,19 @@ static void insert(object *list, uint32_t *n, uint32_t room, object new_one)
     list[at] = new_one;
 }
 
-static int wrap(int phi)
+/* Tower (ring, phi); up to HALO outside is allowed. */
+static int32_t tower_at(const work_space *w, int ring, int phi)
 {
-    return phi < 0 ? phi + N_PHI : phi >= N_PHI ? phi - N_PHI : phi;
+    return w->tower[ring + HALO][phi + HALO];
 }
 
-/* Sum of the towers within `de` rings and `dp` columns; rings outside count nothing. */
+/* Sum of the towers within `de` rings and `dp` columns, at most HALO. */
 static int32_t window(const work_space *w, int ring, int phi, int de, int dp)
 {
     int32_t sum = 0;
-    int first = ring - de < 0 ? 0 : ring - de;
-    int last = ring + de >= N_RING ? N_RING - 1 : ring + de;
-    for (int e = first; e <= last; e++)
+    for (int e = ring - de; e <= ring + de; e++)
         for (int p = phi - dp; p <= phi + dp; p++)
-            sum += w->tower[e][wrap(p)];
+            sum += tower_at(w, e, p);
     return sum;
 }
 
@@ -50,17 +49,13 @@ static int32_t window(const work_space *w, int ring, int phi, int de, int dp)
  */
 static int is_peak(const work_space *w, int ring, int phi, int reach)
 {
-    int32_t seed = w->tower[ring][phi];
-    for (int e = -reach; e <= reach; e++) {
-        if (ring + e < 0 || ring + e >= N_RING)
-            continue;
+    int32_t seed = tower_at(w, ring, phi);
+    for (int e = -reach; e <= reach; e++)
         for (int p = -reach; p <= reach; p++) {
-            int32_t other = w->tower[ring + e][wrap(phi + p)];
             int earlier = e < 0 || (e == 0 && p < 0);
-            if (other > seed || (earlier && other == seed))
+            if (tower_at(w, ring + e, phi + p) + earlier > seed)
                 return 0;
         }
-    }
     return 1;
 }
 
@@ -74,13 +69,13 @@ static int32_t pileup_under(const work_space *w, int ring, int phi)
         int e0 = ring + 3 * side, e1 = ring + 4 * side;
         for (int p = -2; p <= 2; p++)
             if (e1 >= 0 && e1 < N_RING)
-                eta_sum += w->tower[e0][wrap(phi + p)] + w->tower[e1][wrap(phi + p)];
+                eta_sum += tower_at(w, e0, phi + p) + tower_at(w, e1, phi + p);
         if (e1 >= 0 && e1 < N_RING)
             strip[n++] = eta_sum;
         for (int e = ring - 2; e <= ring + 2; e++)
             if (e >= 0 && e < N_RING)
                 phi_sum +=
-                    w->tower[e][wrap(phi + 3 * side)] + w->tower[e][wrap(phi + 4 * side)];
+                    tower_at(w, e, phi + 3 * side) + tower_at(w, e, phi + 4 * side);
         strip[n++] = phi_sum;
     }
     int32_t sum = 0, most = 0;
@@ -98,7 +93,7 @@ static void centre(const work_space *w, int ring, int phi, int16_t *eta, int16_t
     int32_t sum = 0, de = 0, dp = 0;
     for (int e = -1; e <= 1; e++)
         for (int p = -1; p <= 1 && ring + e >= 0 && ring + e < N_RING; p++) {
-            int32_t et = w->tower[ring + e][wrap(phi + p)];
+            int32_t et = tower_at(w, ring + e, phi + p);
             sum += et;
             de += e * et;
             dp += p * et;
@@ -108,17 +103,16 @@ static void centre(const work_space *w, int ring, int phi, int16_t *eta, int16_t
     *out_phi = (int16_t)((code + N_SECTOR) % N_SECTOR);
 }
 
-/* Jet response: measured windows lose loopers, suppressed towers and what is outside. */
+/* The strips around a seed hold less than the window under it, which is chosen for being
+ * high: 3 GeV on the average at a pile-up of 50. */
 static int32_t calibrate_jet(int32_t pt)
 {
-    return pt + pt / 8 + 2;
+    return pt - 6;
 }
 
 static void build_jet(crossing *out, const work_space *w, int ring, int phi)
 {
     int32_t pt = window(w, ring, phi, 2, 2) - pileup_under(w, ring, phi);
-    if (pt <= 0)
-        return;
     pt = calibrate_jet(pt);
     if (pt < JET_MIN)
         return;
@@ -130,16 +124,16 @@ static void build_jet(crossing *out, const work_space *w, int ring, int phi)
 /* A tau is the seed with its higher neighbour in phi and in eta: narrow and central. */
 static void build_tau(crossing *out, const work_space *w, int ring, int phi)
 {
-    int32_t seed = w->tower[ring][phi];
-    int32_t left = w->tower[ring][wrap(phi - 1)], right = w->tower[ring][wrap(phi + 1)];
-    int32_t low = w->tower[ring - 1][phi], high = w->tower[ring + 1][phi];
+    int32_t seed = tower_at(w, ring, phi);
+    int32_t left = tower_at(w, ring, phi - 1), right = tower_at(w, ring, phi + 1);
+    int32_t low = tower_at(w, ring - 1, phi), high = tower_at(w, ring + 1, phi);
     int32_t core = seed + (left > right ? left : right) + (low > high ? low : high);
     int32_t pt = core - (3 * w->density) / 256;
     if (pt < TAU_MIN)
         return;
     int32_t around = window(w, ring, phi, 2, 2) - core - (22 * w->density) / 256;
     object tau = {.pt = (int16_t)(pt > SMALL_MAX_PT ? SMALL_MAX_PT : pt),
-                  .iso = around < pt / 4 + 10};
+                  .iso = around < pt / 8 + 6};
     centre(w, ring, phi, &tau.eta, &tau.phi);
     insert(out->tau, &out->n_tau, MAX_TAU, tau);
 }
@@ -148,13 +142,14 @@ static void jets_and_taus(crossing *out, const work_space *w)
 {
     for (int ring = 0; ring < N_RING; ring++)
         for (int phi = 0; phi < N_PHI; phi++) {
-            int32_t et = w->tower[ring][phi];
+            int32_t et = tower_at(w, ring, phi);
             if (et < JET_SEED)
+                continue;
+            if (!is_peak(w, ring, phi, 1))
                 continue;
             if (is_peak(w, ring, phi, 2))
                 build_jet(out, w, ring, phi);
-            int central = ring >= N_SIDE - 12 && ring < N_SIDE + 12;
-            if (central && et >= TAU_SEED && is_peak(w, ring, phi, 1))
+            if (et >= TAU_SEED && ring >= N_SIDE - 12 && ring < N_SIDE + 12)
                 build_tau(out, w, ring, phi);
         }
 }
@@ -266,28 +261,35 @@ static object vector_sum(const draw_tables *t, double x, double y, int type)
 static int32_t met_threshold(const work_space *w, int ring)
 {
     int side = ring < N_SIDE ? N_SIDE - 1 - ring : ring - N_SIDE;
-    return 2 + (w->density * (4 + side / 4)) / 1024;
+    return 4 + (w->density * (12 + side)) / (6 * 256);
+}
+
+/* Sums over the rings of the towers above threshold: column[0] central, [1] forward. */
+static int32_t sum_columns(int32_t column[2][N_PHI], const work_space *w)
+{
+    int32_t total = 0;
+    for (int ring = 0; ring < N_RING; ring++) {
+        int forward = ring < N_SIDE - N_CENTRAL || ring >= N_SIDE + N_CENTRAL;
+        int32_t threshold = met_threshold(w, ring);
+        const int32_t *towers = &w->tower[ring + HALO][HALO];
+        for (int phi = 0; phi < N_PHI; phi++) {
+            int32_t et = towers[phi];
+            total += forward ? 0 : et;
+            column[forward][phi] += et >= threshold ? et : 0;
+        }
+    }
+    return total;
 }
 
 static void sums(crossing *out, const work_space *w, const draw_tables *t)
 {
+    int32_t column[2][N_PHI] = {{0}}, total = sum_columns(column, w), ht = 0;
     double x[2] = {0, 0}, y[2] = {0, 0}, hx = 0, hy = 0;
-    int32_t total = 0, ht = 0;
-    for (int ring = 0; ring < N_RING; ring++) {
-        int forward = ring < N_SIDE - N_CENTRAL || ring >= N_SIDE + N_CENTRAL;
-        int32_t threshold = met_threshold(w, ring);
-        double rx = 0, ry = 0;
+    for (int part = 0; part < 2; part++)
         for (int phi = 0; phi < N_PHI; phi++) {
-            int32_t et = w->tower[ring][phi];
-            total += forward ? 0 : et;
-            if (et < threshold)
-                continue;
-            rx += et * t->cosine[4 * phi + 2];
-            ry += et * t->sine[4 * phi + 2];
+            x[part] += column[part][phi] * t->cosine[4 * phi + 2];
+            y[part] += column[part][phi] * t->sine[4 * phi + 2];
         }
-        x[forward] += rx;
-        y[forward] += ry;
-    }
     for (uint32_t i = 0; i < out->n_jet; i++) {
         const object *jet = &out->jet[i];
         if (jet->pt < HT_MIN || jet->eta > CENTRAL_ETA || jet->eta < -CENTRAL_ETA)

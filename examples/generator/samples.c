@@ -14,6 +14,7 @@ static void dead_and_hot(detector_state *d)
     for (int ring = N_SIDE + 5; ring < N_SIDE + 9; ring++)
         for (int phi = 10; phi < 16; phi++)
             d->dead[ring][phi] = 1;
+    d->any_dead = 1;
     d->hot_ring = N_SIDE - 10;
     d->hot_phi = 30;
     d->hot_chance = 0.2F;
