@@ -340,6 +340,10 @@ static inline void random_affine(random_maker *m)
         for (uint32_t i = 0; i < a.n_out; i++)
             bias[i] = random_code(&m->state, tgl_type_min(a.bias_type),
                                   tgl_type_max(a.bias_type));
+        if (!m->o.no_slots && random_below(m, 3) == 0) {
+            a.bias_slot = random_slot(m, TGL_SLOT_BIAS, a.bias_type, a.n_out);
+            a.bias = NULL;
+        }
     }
     if (m->status == TGL_OK)
         m->status = tgl_program_add_affine(m->program, &a, &number, m->err);
