@@ -4,7 +4,8 @@
  *
  *   bench_train DATA.npz N_EPOCH BATCH N_THREAD [baseline|avx2|avx512]
  *
- * prints {"accuracy": ..., "epochs": [seconds, ...]}. */
+ * prints {"epochs": [seconds, ...], "cpu": [processor seconds, ...], "events": per
+ * epoch}. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +17,14 @@ enum { MAX_EPOCH = 200 };
 
 typedef struct epoch_clock {
     uint64_t per_epoch; /* events */
-    double last, seconds[MAX_EPOCH];
+    double last, last_cpu, seconds[MAX_EPOCH], cpu[MAX_EPOCH];
     int n;
 } epoch_clock;
 
-static double now(void)
+static double now(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -32,16 +33,27 @@ static void report(void *user, const char *label, uint64_t done, uint64_t total)
     epoch_clock *t = user;
     if (strcmp(label, "train") != 0 || total == 0 || done % t->per_epoch != 0)
         return;
-    double time = now();
-    if (t->last > 0 && t->n < MAX_EPOCH)
+    double time = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    if (t->last > 0 && t->n < MAX_EPOCH) {
+        t->cpu[t->n] = cpu - t->last_cpu;
         t->seconds[t->n++] = time - t->last;
+    }
     t->last = time;
+    t->last_cpu = cpu;
 }
 
 static int fail(const tgl_error *err)
 {
     fprintf(stderr, "bench_train: %s\n", err->message);
     return 3;
+}
+
+static void print_list(const char *name, const double *seconds, int n)
+{
+    printf("\"%s\":[", name);
+    for (int i = 0; i < n; i++)
+        printf("%s%.6f", i ? "," : "", seconds[i]);
+    printf("],");
 }
 
 int main(int argc, char **argv)
@@ -76,10 +88,10 @@ int main(int argc, char **argv)
                                                        : TGL_ISA_AVX512;
     if (tgl_train(&training, &options, &err) != TGL_OK)
         return fail(&err);
-    printf("{\"epochs\":[");
-    for (int i = 0; i < timing.n; i++)
-        printf("%s%.6f", i ? "," : "", timing.seconds[i]);
-    printf("],\"events\":%llu}\n", (unsigned long long)timing.per_epoch);
+    printf("{");
+    print_list("epochs", timing.seconds, timing.n);
+    print_list("cpu", timing.cpu, timing.n);
+    printf("\"events\":%llu}\n", (unsigned long long)timing.per_epoch);
     tgl_training_free(training);
     tgl_table_free(table);
     return 0;

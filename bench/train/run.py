@@ -8,7 +8,7 @@ training loss and accuracy along. The peers train the plain float32 network, the
 - Keras 3 `fit` on NumPy arrays with its JAX and TensorFlow back ends, compiled (jit_compile=True);
 - JAX by hand: the whole epoch, its shuffle included, in one compiled lax.scan.
 PyTorch is measured when it is installed. Compilation and the first epochs are left out; medians are quoted. Each side gets the same
-cores by CPU affinity."""
+cores by CPU affinity. On a busy machine wall times wander; processor seconds of the whole process stand beside them."""
 import argparse
 import json
 import os
@@ -31,6 +31,14 @@ def samples():
     return x, label
 
 
+def clocks():
+    return time.perf_counter(), time.process_time()
+
+
+def since(begin):
+    return tuple(now - then for now, then in zip(clocks(), begin))
+
+
 def keras_epochs(backend, epochs, batch):
     os.environ["KERAS_BACKEND"] = backend
     import keras
@@ -43,10 +51,10 @@ def keras_epochs(backend, epochs, batch):
 
     class Clock(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            self.begin = time.perf_counter()
+            self.begin = clocks()
 
         def on_epoch_end(self, epoch, logs=None):
-            times.append(time.perf_counter() - self.begin)
+            times.append(since(self.begin))
 
     model.fit(x, label, batch_size=batch, epochs=epochs + WARM, verbose=0, callbacks=[Clock()])
     return times[WARM:], f"keras {keras.__version__}, {backend}"
@@ -85,9 +93,9 @@ def jax_epochs(epochs, batch):
     zeros = jax.tree.map(jnp.zeros_like, params)
     state, times = (params, zeros, zeros, 0.0), []
     for e in range(epochs + WARM):
-        begin = time.perf_counter()
+        begin = clocks()
         state = jax.block_until_ready(epoch(state, jax.random.PRNGKey(e)))
-        times.append(time.perf_counter() - begin)
+        times.append(since(begin))
     return times[WARM:], f"jax {jax.__version__}, one compiled scan per epoch"
 
 
@@ -102,12 +110,12 @@ def torch_epochs(epochs, batch, cores):
     model = torch.nn.Sequential(*layers, torch.nn.Linear(HIDDEN[-1], N_CLASS))
     optimiser, times = torch.optim.Adam(model.parameters(), 1e-3, fused=True), []
     for _ in range(epochs + WARM):
-        begin = time.perf_counter()
+        begin = clocks()
         for rows in torch.randperm(len(x)).split(batch):
             optimiser.zero_grad()
             torch.nn.functional.cross_entropy(model(x[rows]), label[rows]).backward()
             optimiser.step()
-        times.append(time.perf_counter() - begin)
+        times.append(since(begin))
     return times[WARM:], f"torch {torch.__version__}"
 
 
@@ -137,10 +145,11 @@ def main():
     options = parser.parse_args()
     if options.peer:
         times, what = peer(options.peer, options.epochs, options.batch, options.cores[0])
-        print(json.dumps({"epochs": times, "what": what}))
+        print(json.dumps({"epochs": [t[0] for t in times], "cpu": [t[1] for t in times], "what": what}))
         return
     import numpy as np
-    result = {"network": "16-64-32-32-5", "jets": 50_000, "batch": options.batch, "unit": "seconds per epoch, median", "cores": {}}
+    result = {"network": "16-64-32-32-5", "jets": 50_000, "batch": options.batch, "unit": "per epoch, median: seconds of wall time; processor seconds of all threads",
+              "cores": {}}
     with tempfile.TemporaryDirectory() as directory:
         data = os.path.join(directory, "jets.npz")
         x, label = samples()
@@ -148,16 +157,17 @@ def main():
         for cores in options.cores:
             program = os.path.join(options.build, "bench", "train", "bench_train")
             ours = on_cores([program, data, str(options.epochs + WARM), str(options.batch), str(cores)], cores)
-            row = {"trigline, quantised": statistics.median(ours["epochs"][WARM - 1:]), "peers": {}}
+            wall, cpu = (statistics.median(ours[key][WARM - 1:]) for key in ("epochs", "cpu"))
+            row = {"trigline": {"what": "every quantiser in place", "seconds": wall, "processor_seconds": cpu}, "peers": {}}
             for name in ("keras-jax", "keras-tensorflow", "jax", "torch"):
                 theirs = on_cores([sys.executable, os.path.abspath(__file__), "--peer", name, "--epochs", str(options.epochs),
                                    "--batch", str(options.batch), "--cores", str(cores)], cores)
                 if theirs is None:
                     row["peers"][name] = "not measured (not installed, or it failed)"
                     continue
-                seconds = statistics.median(theirs["epochs"])
-                row["peers"][name] = {"what": theirs["what"] + ", plain float32", "seconds": seconds,
-                                      "ratio": seconds / row["trigline, quantised"]}
+                seconds, processor = (statistics.median(theirs[key]) for key in ("epochs", "cpu"))
+                row["peers"][name] = {"what": theirs["what"] + ", plain float32", "seconds": seconds, "processor_seconds": processor,
+                                      "ratio": seconds / wall, "processor_ratio": processor / cpu}
             result["cores"][str(cores)] = row
     print(json.dumps(result, indent=2))
 
