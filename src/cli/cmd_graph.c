@@ -57,9 +57,9 @@ static void show_graph(const char *json, bool mermaid)
 
 static int run(cli_args *args)
 {
-    const char *directory = cli_value(args, "directory", NULL);
+    const char *directory = cli_value(args, "project", NULL);
     if (directory != NULL && chdir(directory) != 0)
-        return cli_usage("--directory: cannot enter '%s'", directory);
+        return cli_usage("--project: cannot enter '%s'", directory);
     tgl_error err = {0};
     tgl_project *project = NULL;
     char *json = NULL;
@@ -77,7 +77,7 @@ static int run(cli_args *args)
 
 static const cli_option options[] = {
     {"mermaid", 0, NULL, "as a Mermaid flowchart instead of Graphviz", false},
-    {"directory", 'C', "DIR", "the project's directory (default: here)", false},
+    {"project", 'C', "DIR", "the project's directory (default: here)", false},
 };
 static const cli_verb verbs[] = {{
     .summary = "print stages and data as a graph",

@@ -70,9 +70,9 @@ static int run(cli_args *args)
     const char *engine = cli_value(args, "engine", "local");
     if (strcmp(engine, "local") != 0)
         return cli_usage("--engine %s: this build has 'local' only", engine);
-    const char *directory = cli_value(args, "directory", NULL);
+    const char *directory = cli_value(args, "project", NULL);
     if (directory != NULL && chdir(directory) != 0)
-        return cli_usage("--directory: cannot enter '%s'", directory);
+        return cli_usage("--project: cannot enter '%s'", directory);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), not a death */
     tgl_error err = {0};
     tgl_project *project = NULL;
@@ -108,7 +108,7 @@ static const cli_option options[] = {
     {"set", 0, "NAME=VALUE", "override a parameter for this run", true},
     {"jobs", 'j', "N", "stages at once (default 1)", false},
     {"engine", 0, "NAME", "where stages run: local", false},
-    {"directory", 'C', "DIR", "the project's directory (default: here)", false},
+    {"project", 'C', "DIR", "the project's directory (default: here)", false},
 };
 static const cli_verb verbs[] = {{
     .arguments = "[STAGE]...",

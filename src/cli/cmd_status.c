@@ -27,9 +27,9 @@ static void show(const char *json)
 
 static int run(cli_args *args)
 {
-    const char *directory = cli_value(args, "directory", NULL);
+    const char *directory = cli_value(args, "project", NULL);
     if (directory != NULL && chdir(directory) != 0)
-        return cli_usage("--directory: cannot enter '%s'", directory);
+        return cli_usage("--project: cannot enter '%s'", directory);
     tgl_error err = {0};
     tgl_project *project = NULL;
     char *json = NULL;
@@ -46,7 +46,7 @@ static int run(cli_args *args)
 }
 
 static const cli_option options[] = {
-    {"directory", 'C', "DIR", "the project's directory (default: here)", false},
+    {"project", 'C', "DIR", "the project's directory (default: here)", false},
 };
 static const cli_verb verbs[] = {{
     .summary = "show which stages are up to date, and what changed for the others",

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+extern const cli_noun cli_init;
 extern const cli_noun cli_data;
 extern const cli_noun cli_model;
 extern const cli_noun cli_train;
@@ -12,6 +13,7 @@ extern const cli_noun cli_report;
 extern const cli_noun cli_doctor;
 
 const cli_noun *const cli_nouns[] = {
+    &cli_init,
     &cli_data,
     &cli_model,
     &cli_train,
