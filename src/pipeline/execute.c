@@ -169,6 +169,19 @@ static tgl_status run_line(const tgl_plan *plan, const tgl_stage *stage, const c
     return status;
 }
 
+/* ".trigline/scratch/<stage>", empty. */
+static tgl_status make_scratch(char out[4200], const tgl_plan *plan,
+                               const tgl_stage *stage, tgl_error *err)
+{
+    tgl_arena arena = TGL_ARENA_INIT;
+    const char *directory = tgl__store_directory(plan->project, &arena);
+    snprintf(out, 4200, "%s/scratch/%.200s", directory != NULL ? directory : ".trigline",
+             stage->name);
+    tgl__arena_release(&arena);
+    TGL_TRY(tgl__remove_tree(out, err));
+    return tgl__make_dirs(out, err);
+}
+
 static tgl_status run_builtin(tgl_plan *plan, tgl_stage *stage, tgl_store *store,
                               tgl_record *record, const tgl_progress *progress,
                               tgl_error *err)
@@ -176,7 +189,10 @@ static tgl_status run_builtin(tgl_plan *plan, tgl_stage *stage, tgl_store *store
     tgl_step_file *ins = tgl__calloc(stage->n_in + 1, sizeof *ins);
     tgl_step_file *outs = tgl__calloc(stage->n_out + 1, sizeof *outs);
     tgl_json *lineage = NULL;
-    tgl_status status = ins == NULL || outs == NULL ? tgl__fail_nomem(err) : TGL_OK;
+    char scratch[4200] = "";
+    tgl_status status = ins == NULL || outs == NULL
+                            ? tgl__fail_nomem(err)
+                            : make_scratch(scratch, plan, stage, err);
     if (status == TGL_OK && stage->kind->wants_lineage) {
         lineage = tgl__plan_lineage(plan, stage);
         status = lineage == NULL ? tgl__fail_nomem(err) : TGL_OK;
@@ -191,6 +207,7 @@ static tgl_status run_builtin(tgl_plan *plan, tgl_stage *stage, tgl_store *store
                          .params = stage->params,
                          .gates = plan->gates,
                          .lineage = lineage,
+                         .scratch = scratch,
                          .store = store,
                          .record = record,
                          .progress = progress,
@@ -200,6 +217,8 @@ static tgl_status run_builtin(tgl_plan *plan, tgl_stage *stage, tgl_store *store
                          .n_output = stage->n_out};
         status = stage->kind->run(&step, err);
     }
+    if (scratch[0] != '\0')
+        (void)!tgl__remove_tree(scratch, NULL);
     tgl__json_free(lineage);
     tgl__free(ins);
     tgl__free(outs);

@@ -24,6 +24,7 @@ typedef struct tgl_step {
     const tgl_json *params;  /* the selected parameters, by dotted name */
     const tgl_json *gates;   /* the project's gates, or NULL */
     const tgl_json *lineage; /* {nodes, edges} up to here, for kinds that ask for it */
+    const char *scratch; /* an empty directory for outside tools, removed afterwards */
     tgl_store *store;
     tgl_record *record; /* for times and tools: what must not be in the outputs */
     const tgl_progress *progress;

@@ -1,6 +1,8 @@
 #include "pipeline/step/common.h"
 
+#include <dirent.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <trigline/data.h>
 
 enum { JSON_LIMIT = 256 * 1024 * 1024 };
@@ -196,4 +198,47 @@ tgl_status tgl__step_real(double *out, const tgl_step *step, const char *name,
     if (tgl__json_get(step->with, name) == NULL)
         return TGL_OK;
     return tgl__json_need_real(out, step->with, name, "with", err);
+}
+
+static tgl_status copy_tree(const char *from, const char *to, int depth, tgl_error *err)
+{
+    struct stat info;
+    tgl_mapping map;
+    if (stat(from, &info) != 0)
+        return tgl__fail_errno(err, "cannot open", from);
+    if (!S_ISDIR(info.st_mode)) {
+        TGL_TRY(tgl__file_map(&map, from, err));
+        tgl_status written = tgl__file_write(to, map.bytes, map.size, err);
+        tgl__file_unmap(&map);
+        return written;
+    }
+    DIR *dir = depth > 32 ? NULL : opendir(from);
+    if (dir == NULL)
+        return tgl__fail_errno(err, "cannot read", from);
+    tgl_status status = tgl__make_dirs(to, err);
+    for (struct dirent *e; status == TGL_OK && (e = readdir(dir)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        char *a = tgl__path_join(from, e->d_name), *b = tgl__path_join(to, e->d_name);
+        status = a == NULL || b == NULL ? tgl__fail_nomem(err)
+                                        : copy_tree(a, b, depth + 1, err);
+        tgl__free(a);
+        tgl__free(b);
+    }
+    closedir(dir);
+    return status;
+}
+
+tgl_status tgl__step_copy(char **out, const tgl_step *step, const char *role,
+                          tgl_error *err)
+{
+    char *to = tgl__path_join(step->scratch, role);
+    if (to == NULL)
+        return tgl__fail_nomem(err);
+    tgl_status status = copy_tree(tgl__step_input(step, role), to, 0, err);
+    if (status != TGL_OK)
+        tgl__free(to);
+    else
+        *out = to;
+    return status;
 }

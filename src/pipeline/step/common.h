@@ -44,6 +44,10 @@ tgl_status tgl__step_write_json(const tgl_step *step, const char *role, tgl_json
 /* Text of an input, NULL in *out when the role is not given. tgl__free. */
 tgl_status tgl__step_text(char **out, const tgl_step *step, const char *role,
                           tgl_error *err);
+/* A copy of the input directory with `role` under the scratch directory, so that what an
+ * outside tool leaves there does not change the input. tgl__free. */
+tgl_status tgl__step_copy(char **out, const tgl_step *step, const char *role,
+                          tgl_error *err);
 /* Checked numbers of the stage's arguments. */
 tgl_status tgl__step_int(int64_t *out, const tgl_step *step, const char *name,
                          int64_t fallback, int64_t lo, int64_t hi, tgl_error *err);

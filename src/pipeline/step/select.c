@@ -114,6 +114,8 @@ static tgl_status run(tgl_step *step, tgl_error *err)
         TGL_TRY_GOTO(tgl__json_dump(&gates, NULL, step->gates, err));
     status = tgl_physics_select(&json, text, gates != NULL ? gates : "{}", err);
     if (status == TGL_OK)
+        status = verdict(json, err);
+    if (status == TGL_OK)
         status =
             tgl__file_write(tgl__step_output(step, "selection"), json, strlen(json), err);
 out:

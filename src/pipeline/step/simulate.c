@@ -92,19 +92,21 @@ static tgl_status run(tgl_step *step, tgl_error *err)
     tgl_table *table = NULL;
     events e = {0};
     tgl_simulation result = {0};
+    char *directory = NULL;
     int64_t want, seed;
     tgl_status status;
     TGL_TRY(tgl__step_int(&want, step, "events", 100000, 1, 1000000000, err));
     TGL_TRY(tgl__step_int(&seed, step, "seed", 2, 0, INT64_MAX, err));
     TGL_TRY(tgl__step_program(&program, &payload, step, err));
+    TGL_TRY_GOTO(tgl__step_copy(&directory, step, "firmware", err));
     TGL_TRY_GOTO(tgl__step_table(&table, step, "vectors", columns, 2, err));
     TGL_TRY_GOTO(
         gather(&e, step, program, payload, table, (size_t)want, (uint64_t)seed, err));
-    TGL_TRY_GOTO(tgl_firmware_simulate(&result, tgl__step_input(step, "firmware"),
-                                       program, payload, e.in, e.out, e.n, step->progress,
-                                       err));
+    TGL_TRY_GOTO(tgl_firmware_simulate(&result, directory, program, payload, e.in, e.out,
+                                       e.n, step->progress, err));
     status = finish(step, &result, &e, err);
 out:
+    tgl__free(directory);
     tgl__free(e.in);
     tgl__free(e.out);
     tgl_table_free(table);

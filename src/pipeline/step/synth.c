@@ -37,14 +37,17 @@ static tgl_status run(tgl_step *step, tgl_error *err)
 {
     tgl_resources measured = {0}, estimated = {0};
     bool use_yosys = tgl__json_bool(tgl__json_get(step->with, "yosys"), true);
+    char *directory = NULL;
     tgl_json *list = tgl__json_array();
     tgl_status status = list == NULL ? tgl__fail_nomem(err) : TGL_OK;
+    if (status == TGL_OK && use_yosys)
+        status = tgl__step_copy(&directory, step, "firmware", err);
     if (status == TGL_OK && use_yosys) {
-        status = tgl_firmware_synth(&measured, tgl__step_input(step, "firmware"),
-                                    step->progress, err);
+        status = tgl_firmware_synth(&measured, directory, step->progress, err);
         if (status == TGL_OK)
             tgl__json_append(list, resources_json(&measured));
     }
+    tgl__free(directory);
     if (status == TGL_OK)
         status = estimate(&estimated, step, err);
     if (status != TGL_OK) {
