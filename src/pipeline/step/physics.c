@@ -33,7 +33,8 @@ static tgl_status find_ports(uint32_t *first, uint32_t *n, const tgl_program *pr
     for (uint32_t i = 0; i < tgl_program_n_output(program); i++) {
         const char *port = tgl_program_output(program, i)->name;
         if (strncmp(port, name, length) != 0 ||
-            (port[length] != '\0' && port[length] != '[' && port[length] != '_'))
+            (port[length] != '\0' && port[length] != '[' && port[length] != '.' &&
+             port[length] != '_'))
             continue;
         if (*n == 0)
             *first = i;

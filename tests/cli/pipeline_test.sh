@@ -1,0 +1,227 @@
+#!/bin/sh
+# The pipeline by its command: nothing twice, only what changed, on where it stopped, nothing half-written.
+set -u
+t=${TGL_COMMAND:?}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+failures=0
+bad() { echo "FAILED: $1"; failures=$((failures + 1)); }
+# expect CODE COMMAND...: run it, keep stdout in out and stderr in err
+expect() {
+    want=$1
+    shift
+    "$@" >out 2>err
+    got=$?
+    [ "$got" = "$want" ] || { bad "$*: exit code $got, expected $want"; cat out err; }
+}
+has() { grep -q -- "$2" "$1" || { bad "no '$2' in $1"; cat "$1"; }; }
+lines() { [ "$(wc -l <"$1")" = "$2" ] || { bad "$1: expected $2 lines"; cat "$1"; }; }
+ran() { grep -c '"outcome": "ran"' out; }
+
+cat >trigline.yaml <<'YAML'
+catalog:
+  raw: {type: text, filepath: in.txt}
+params:
+  train: {lr: 0.1, seed: 3}
+  unused: 1
+  names: [a, b]
+stages:
+  prepare:
+    cmd: echo prepare >> ran.log; tr x y < in.txt > work/prep.txt
+    deps: raw
+    outs: [work/prep.txt]
+  train:
+    cmd:
+      - echo train >> ran.log
+      - mkdir -p work/model && echo ${train.lr} > work/model/w && echo '{"loss":0.25}' > work/metrics.json
+    deps: [work/prep.txt]
+    params: [train.seed]
+    outs: [work/model]
+    metrics: [work/metrics.json]
+  each:
+    foreach: ${names}
+    do:
+      cmd: echo ${item} | cat - work/model/w > work/${item}.txt
+      deps: [work/model]
+      outs: ["work/${item}.txt"]
+  pack:
+    run: package
+    with: {name: demo}
+    deps: {members: {model: work/model, a.txt: work/a.txt, b.txt: work/b.txt}}
+    outs: {package: package.json}
+YAML
+echo xx >in.txt
+
+# a run, then nothing
+expect 0 "$t" run --json
+[ "$(ran)" = 5 ] || bad "the first run runs everything"
+package=$(sed -n 's/.*"package": "\(.*\)".*/\1/p' out)
+expect 0 "$t" run
+has out "nothing to be done"
+lines ran.log 2
+
+# a parameter: only what depends on it
+expect 0 "$t" run --set train.lr=0.2 --json
+[ "$(ran)" = 4 ] || bad "a parameter reruns train, each, pack only"
+[ "$(grep -c prepare ran.log)" = 1 ] || bad "prepare ran again"
+expect 0 "$t" run --set unused=2 --set train.lr=0.2
+has out "nothing to be done"
+# back again: everything comes from the store, with the same package
+expect 0 "$t" run --json
+[ "$(ran)" = 0 ] || bad "the old parameter's outputs are restored, not made"
+has out "\"package\": \"$package\""
+[ "$(cat work/model/w)" = 0.1 ] || bad "restored bytes"
+expect 2 "$t" run --set train.lt=1
+has err "train.lt"
+
+# a touched input is no change; a changed one is; a lost output is restored
+touch in.txt
+expect 0 "$t" run
+has out "nothing to be done"
+rm -r work/model
+expect 0 "$t" status
+has out "restorable"
+expect 0 "$t" run --json
+[ "$(ran)" = 0 ] || bad "a lost output is restored"
+echo zz >work/prep.txt
+expect 0 "$t" run
+[ "$(cat work/prep.txt)" = yy ] || bad "an overwritten output is restored"
+echo xxx >in.txt
+expect 0 "$t" status
+has out "input 'in.txt' changed"
+expect 0 "$t" run -j 3 --json
+[ "$(ran)" = 5 ] || [ "$(ran)" = 2 ] || bad "a changed input reruns"
+expect 0 "$t" run --force prepare --json
+[ "$(ran)" = 1 ] || bad "--force runs the named stage"
+
+# records hang on the package; the store verifies
+expect 0 "$t" store show demo --json
+has out '"step": "train"'
+has out '"step": "pack"'
+expect 0 "$t" store verify
+has out "0 problems"
+
+# failure: nothing left, a log, and on from there
+mkdir f && cd f || exit 1
+cat >trigline.yaml <<'YAML'
+stages:
+  one: {cmd: "echo 1 > one.txt; echo one >> ran.log", outs: [one.txt]}
+  two:
+    cmd: "echo half > two.txt; test -e fixed || { echo the reason >&2; exit 7; }"
+    deps: [one.txt]
+    outs: [two.txt]
+  three: {cmd: "cp two.txt three.txt", deps: [two.txt], outs: [three.txt]}
+YAML
+expect 3 "$t" run
+has err "stage 'two'.*exit code 7.*the reason"
+lines ../err 1 2>/dev/null || true
+[ -e two.txt ] && bad "a failed stage leaves an output"
+: >fixed
+expect 0 "$t" run --json
+[ "$(ran)" = 2 ] || bad "it goes on where it stopped"
+lines ran.log 1
+cd ..
+
+# Ctrl-C: stops soon, leaves nothing, goes on
+mkdir c && cd c || exit 1
+cat >trigline.yaml <<'YAML'
+stages:
+  quick: {cmd: "echo 1 > q.txt", outs: [q.txt]}
+  slow: {cmd: "echo half > s.txt; test -e fast || sleep 60", deps: [q.txt], outs: [s.txt]}
+YAML
+"$t" run >out 2>err &
+pid=$!
+i=0
+while [ ! -e s.txt ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+kill -TERM $pid
+wait $pid
+[ $? = 130 ] || bad "a stopped run answers 130"
+[ -e s.txt ] && bad "a stopped stage leaves an output"
+: >fast
+expect 0 "$t" run --json
+[ "$(ran)" = 1 ] || bad "a stopped run goes on"
+cd ..
+
+# mistakes: one clear line, the right exit code
+mkdir e && cd e || exit 1
+try() { # CODE TEXT, the file on stdin
+    cat >trigline.yaml
+    expect "$1" "$t" run
+    has err "$2"
+    [ "$(grep -c '^trigline: ' err)" = 1 ] || bad "one line: $2"
+}
+try 3 "output 'x.txt' was not written" <<'YAML'
+stages: {s: {cmd: "true", outs: [x.txt]}}
+YAML
+try 3 "input 'no.txt' is missing and no stage makes it" <<'YAML'
+stages: {s: {cmd: "true", deps: [no.txt]}}
+YAML
+try 3 "trigline.yaml:4.*unknown key 'dep'.*did you mean 'deps'" <<'YAML'
+stages:
+  s:
+    cmd: "true"
+    dep: [a]
+YAML
+try 3 "unknown key 'stage'.*did you mean 'stages'" <<'YAML'
+stage: {}
+YAML
+try 3 "in a circle: 'a' needs 'b' needs 'a'" <<'YAML'
+stages:
+  a: {cmd: "true", deps: [b.txt], outs: [a.txt]}
+  b: {cmd: "true", deps: [a.txt], outs: [b.txt]}
+YAML
+try 3 "overlaps" <<'YAML'
+stages:
+  a: {cmd: "true", outs: [d]}
+  b: {cmd: "true", outs: [d/x]}
+YAML
+try 3 "no built-in stage 'trian'.*did you mean 'train'" <<'YAML'
+stages: {s: {run: trian}}
+YAML
+try 3 "no parameter 'seeed'.*did you mean 'seed'" <<'YAML'
+params: {seed: 1}
+stages: {s: {cmd: "echo ${seeed}"}}
+YAML
+try 3 "expected a path inside the project" <<'YAML'
+stages: {s: {cmd: "true", outs: [../x]}}
+YAML
+try 3 "trigline.yaml:2" <<'YAML'
+stages:
+	s: {}
+YAML
+expect 2 "$t" run -C .. nothing-of-the-kind
+rm trigline.yaml
+expect 3 "$t" run
+has err "trigline.yaml"
+cd ..
+expect 2 "$t" run tarin
+has err "did you mean 'train'"
+
+# a full disk (a file size limit stands for it): a clear line, nothing left, then on
+mkdir d && cd d || exit 1
+cat >trigline.yaml <<'YAML'
+stages: {big: {cmd: "head -c 3000000 /dev/zero > big.bin", outs: [big.bin]}}
+YAML
+(ulimit -f 1000; "$t" run >out 2>err)
+[ $? = 3 ] || bad "a full disk is a failure"
+[ "$(grep -c '^trigline: ' err)" = 1 ] || { bad "a full disk: one line"; cat err; }
+[ -e big.bin ] && bad "a full disk leaves an output"
+expect 0 "$t" run
+expect 0 "$t" store verify
+cd ..
+
+# init
+expect 0 "$t" init --template anomaly-trigger new
+expect 0 "$t" graph -C new
+has out digraph
+expect 2 "$t" init --template empty new
+has err "not empty"
+expect 2 "$t" init --template jet-taggre other
+has err "did you mean 'jet-tagger'"
+[ -e other ] && bad "a refused init makes nothing"
+expect 0 "$t" init other
+expect 0 "$t" run -C other
+
+[ $failures = 0 ] && echo "pipeline: good"
+exit $((failures > 0))
