@@ -124,8 +124,9 @@ static tgl_status run_verilator(session *s, const char *build, bool debug, tgl_e
                           "--noassert",
                           "--output-split",
                           "20000",
-                          "-CFLAGS",
-                          debug ? "-O0" : "-O1",
+                          "-MAKEFLAGS",
+                          debug ? "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+                                : "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0",
                           "-Mdir",
                           "obj",
                           "-j",
