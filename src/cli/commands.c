@@ -11,6 +11,7 @@ extern const cli_noun cli_graph;
 extern const cli_noun cli_store;
 extern const cli_noun cli_report;
 extern const cli_noun cli_doctor;
+extern const cli_noun cli_completion;
 
 const cli_noun *const cli_nouns[] = {
     &cli_init,
@@ -24,5 +25,6 @@ const cli_noun *const cli_nouns[] = {
     &cli_store,
     &cli_report,
     &cli_doctor,
+    &cli_completion,
 };
 const size_t cli_n_noun = sizeof cli_nouns / sizeof cli_nouns[0];

@@ -203,6 +203,12 @@ static tgl_status add_package(tgl_store *store, const tgl_json *entry, size_t po
     const char *digest = tgl__json_string(tgl__json_get(entry, "digest"), "");
     tgl_json *manifest = NULL;
     TGL_TRY(tgl__manifest_read(&manifest, store, digest, err));
+    /* the manifest decides: tools that copy layouts drop the descriptor's own type */
+    if (strcmp(tgl__json_string(tgl__json_get(manifest, "artifactType"), ""),
+               TGL_TYPE_PACKAGE) != 0) {
+        tgl__json_free(manifest);
+        return TGL_OK;
+    }
     const tgl_json *layers = tgl__json_get(manifest, "layers");
     int64_t size = 0;
     for (size_t i = 0; i < tgl__json_size(layers); i++) {
