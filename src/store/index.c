@@ -277,8 +277,7 @@ static tgl_status ingest(tgl_store *store, const tgl_json *index, const char *di
     for (size_t i = 0; i < tgl__json_size(list); i++) {
         const tgl_json *entry = tgl__json_at(list, i);
         const char *type = tgl__json_string(tgl__json_get(entry, "mediaType"), "");
-        const char *artifact = tgl__json_string(tgl__json_get(entry, "artifactType"), "");
-        if (strcmp(artifact, TGL_TYPE_PACKAGE) == 0)
+        if (strcmp(type, TGL_MEDIA_MANIFEST) == 0)
             TGL_TRY(add_package(store, entry, i, err));
         else if (strcmp(type, TGL_MEDIA_INDEX) == 0)
             TGL_TRY(add_referrers(store, entry, err));
