@@ -225,7 +225,7 @@ static void defaults_anomaly(tgl__train_config *c)
     memcpy(c->decoder, decoder, sizeof decoder);
     c->n_hidden = c->n_decoder = 2;
     c->latent = 8;
-    c->beta = 0.02;
+    c->beta = 0.002;
     c->spread = 2.0;
     memcpy(c->rates_khz, rates, sizeof rates);
     c->n_rate = N_OF(rates);
