@@ -177,6 +177,9 @@ static tgl_status take_types_section(tgl__train_config *c, const tgl_json *root,
         TGL_TRY(tgl__json_only_keys(types, keys, N_OF(keys), "train: types", err));
     }
     TGL_TRY(take_types(&c->input, 1, types, "input", false, err));
+    if (c->input.type.width - !!c->input.type.is_signed > 15) /* kept as int16 */
+        return tgl__fail(err, TGL_ELIMIT,
+                         "%s: an unsigned 'types.input' has at most 15 bits", where);
     TGL_TRY(take_types(c->weight, c->n_deployed, types, "weight", true, err));
     TGL_TRY(take_types(c->bias, c->n_deployed, types, "bias", true, err));
     TGL_TRY(take_types(c->activation, c->n_hidden, types, "activation", false, err));

@@ -180,7 +180,7 @@ static void mask(float *out, const float *gradient, const float *x, size_t n, fl
                  float hi)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = (x[i] > lo) & (x[i] <= hi) ? gradient[i] : 0.0f;
+        out[i] = ((x[i] > lo) & (x[i] <= hi)) ? gradient[i] : 0.0f;
 }
 
 static void adam(float *w, float *m, float *v, const float *gradient, size_t n,

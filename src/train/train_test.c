@@ -282,6 +282,8 @@ static void bad_configurations_get_one_clear_line(void **state)
     refuse(JETS("\"types\":{\"weight\":\"fixed<8,4>\"}"), jets, TGL_EUNSUPPORTED, "SAT");
     refuse(JETS("\"types\":{\"weight\":\"fixed<14,2,RND,SAT>\"}"), jets, TGL_ELIMIT,
            "too wide");
+    refuse(JETS("\"types\":{\"input\":\"ufixed<16,3,RND,SAT>\"}"), jets, TGL_ELIMIT,
+           "15 bits");
     refuse(JETS("\"types\":{\"weight\":\"float\"}"), jets, TGL_EFORMAT, "weight");
     refuse(JETS("\"types\":{\"weights\":\"fixed<8,2,RND,SAT>\"}"), jets, TGL_EFORMAT,
            "'weight'");
