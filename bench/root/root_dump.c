@@ -2,7 +2,8 @@
  * offsets and values, refusals. The interop test compares them with uproot's.
  *   root_dump FILE OBJECT...             (object "": the only tree)
  *   root_dump --values FILE OBJECT NAME  (one column's raw values to stdout)
- *   root_dump --range BEGIN END FILE OBJECT */
+ *   root_dump --range BEGIN END FILE OBJECT
+ *   root_dump --fields FILE OBJECT       (names and refusals only) */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,10 @@ static void put_field(tgl_source *source, size_t i, uint64_t begin, uint64_t end
     if (field->refusal != NULL) {
         printf(", \"refusal\": ");
         put_text(field->refusal);
+        printf("}");
+        return;
+    }
+    if (begin > end) {
         printf("}");
         return;
     }
@@ -122,6 +127,8 @@ int main(int argc, char **argv)
     if (argc == 6 && strcmp(argv[1], "--range") == 0)
         return dump(argv[4], argv[5], strtoull(argv[2], NULL, 10),
                     strtoull(argv[3], NULL, 10));
+    if (argc == 4 && strcmp(argv[1], "--fields") == 0)
+        return dump(argv[2], argv[3], 1, 0);
     if (argc < 3) {
         fprintf(stderr, "usage: root_dump FILE OBJECT...\n");
         return 2;
