@@ -277,9 +277,22 @@ static int clamp_drop(int drop, uint32_t width)
     return drop > most ? most : drop < -64 ? -64 : drop;
 }
 
+/* Zeros shifted in from below need no rounding: look through them. */
+static tgl_status unshift(tgl__netlist *n, uint32_t *node, int *frac, tgl_error *err)
+{
+    tgl__node a = n->nodes[*node];
+    if ((a.kind != TGL__NODE_SHL && a.kind != TGL__NODE_NEG) || a.shift_a == 0)
+        return TGL_OK;
+    tgl__summand term = {tgl__arg(n, &a, 0), 0, a.kind == TGL__NODE_NEG};
+    *frac -= a.shift_a;
+    return tgl__add_term(n, node, term, err);
+}
+
 tgl_status tgl__add_quant(tgl__netlist *n, uint32_t *id, uint32_t node, int frac,
                           const tgl_quant *quant, tgl_error *err)
 {
+    if (frac > quant->type.frac)
+        TGL_TRY(unshift(n, &node, &frac, err));
     tgl__node a = n->nodes[node];
     tgl_interval in = {a.lo, a.hi, frac};
     bool drops;

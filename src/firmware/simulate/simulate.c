@@ -110,38 +110,17 @@ static tgl_status run_verilator(session *s, const char *build, bool debug, tgl_e
             goto out;
         }
     }
-    const char *argv[] = {"verilator",
-                          "--cc",
-                          "--exe",
-                          "--build",
-                          debug ? "--public-flat-rw" : "-O3",
-                          "-Wno-fatal",
-                          "-Wno-lint",
-                          "--x-assign",
-                          "fast",
-                          "--x-initial",
-                          "fast",
-                          "--noassert",
-                          "--output-split",
-                          "20000",
-                          "-MAKEFLAGS",
-                          debug ? "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
-                                : "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0",
-                          "-Mdir",
-                          "obj",
-                          "-j",
-                          "2",
-                          "--prefix",
-                          "Vmodel",
-                          "--top-module",
-                          s->description.module,
-                          "-o",
-                          "model",
-                          sources[0],
-                          sources[1],
-                          sources[2],
-                          "harness.cpp",
-                          NULL};
+    const char *argv[] = {
+        "verilator", "--cc", "--exe", "--build", debug ? "--public-flat-rw" : "-O3",
+        /* 5.006 miscompiles x[1] & (~x[8] | x[0]) where x[0] is a
+           constant */
+        "-fno-const-bit-op-tree", "-Wno-fatal", "-Wno-lint", "--x-assign", "fast",
+        "--x-initial", "fast", "--noassert", "--output-split", "20000", "-MAKEFLAGS",
+        debug ? "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+              : "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0",
+        "-Mdir", "obj", "-j", "2", "--prefix", "Vmodel", "--top-module",
+        s->description.module, "-o", "model", sources[0], sources[1], sources[2],
+        "harness.cpp", NULL};
     tgl_subprocess process = {.argv = argv,
                               .directory = build,
                               .timeout_s = 3600,

@@ -37,17 +37,19 @@ static uint32_t check(const tgl_cmvm *net, const int64_t *w, const int64_t *x)
         assert_true(t->a < at && t->b < at);
         int64_t a = (int64_t)((uint64_t)v[t->a] << t->shift_a);
         int64_t b = (int64_t)((uint64_t)v[t->b] << t->shift_b);
-        v[at] = (t->negate_a ? -a : a) + (t->negate_b ? -b : b);
+        v[at] = (int64_t)((t->negate_a ? 0 - (uint64_t)a : (uint64_t)a) +
+                          (t->negate_b ? 0 - (uint64_t)b : (uint64_t)b));
         depth[at] = 1 + (depth[t->a] > depth[t->b] ? depth[t->a] : depth[t->b]);
     }
     for (uint32_t o = 0; o < net->n_out; o++) {
         int64_t expected = 0, found = 0;
         for (uint32_t i = 0; i < net->n_in; i++)
-            expected += w[o * net->n_in + i] * x[i];
+            expected = (int64_t)((uint64_t)expected +
+                                 (uint64_t)w[o * net->n_in + i] * (uint64_t)x[i]);
         const tgl_cmvm_output *y = &net->outputs[o];
         if (y->operand != TGL_NONE) {
             found = (int64_t)((uint64_t)v[y->operand] << y->shift);
-            found = y->negate ? -found : found;
+            found = y->negate ? (int64_t)(0 - (uint64_t)found) : found;
             deepest = depth[y->operand] > deepest ? depth[y->operand] : deepest;
         }
         assert_int_equal(found, expected);
