@@ -341,7 +341,7 @@ static void running_out_of_memory_leaves_a_good_store(void **state)
     bool done = false;
     for (long n = 0; !done && n < 2000; n++) {
         tgl_error err;
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "m%ld", n);
         tgl__alloc_fail_after(n);
         tgl_status s =

@@ -63,7 +63,7 @@ static void make_program(void)
     uint32_t x[N_IN], relu[3], slot, threshold, fires;
     check(tgl_program_new(&program, "faulty", &err));
     for (int i = 0; i < N_IN; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "x%d", i);
         check(tgl_program_add_input(program, name, (tgl_type){1, 8, 4}, &x[i], &err));
     }

@@ -204,30 +204,30 @@ static uint32_t put_quant_y(writer *w, const quant_wire *q, const tgl__node *nod
 
 /* Conditions "above" and "below" on y's bits; empty text: impossible. `bits`: magnitude
  * bits of the target type. */
-static void overflow_conditions(char above[160], char below[320], const char *name,
+static void overflow_conditions(char above[256], char below[512], const char *name,
                                 uint32_t width, const tgl__node *node)
 {
     uint32_t top = width - 1;
     uint32_t bits = node->type.width - (uint32_t)node->type.is_signed;
     above[0] = below[0] = '\0';
     if (top > bits)
-        snprintf(above, 160, "~%s_y[%u] & |%s_y[%u:%u]", name, top, name, top - 1, bits);
+        snprintf(above, 256, "~%s_y[%u] & |%s_y[%u:%u]", name, top, name, top - 1, bits);
     if (!node->type.is_signed) {
-        snprintf(below, 320, "%s_y[%u]", name, top);
+        snprintf(below, 512, "%s_y[%u]", name, top);
         return;
     }
     if (node->overflow == TGL_SAT_SYM) { /* the lowest code itself counts as below */
         if (bits == 0)
-            snprintf(below, 320, "%s_y[%u]", name, top);
+            snprintf(below, 512, "%s_y[%u]", name, top);
         else if (top > bits)
-            snprintf(below, 320, "%s_y[%u] & ~(&%s_y[%u:%u] & |%s_y[%u:0])", name, top,
+            snprintf(below, 512, "%s_y[%u] & ~(&%s_y[%u:%u] & |%s_y[%u:0])", name, top,
                      name, top - 1, bits, name, bits - 1);
         else if (top == bits)
-            snprintf(below, 320, "%s_y[%u] & ~(|%s_y[%u:0])", name, top, name, bits - 1);
+            snprintf(below, 512, "%s_y[%u] & ~(|%s_y[%u:0])", name, top, name, bits - 1);
         return;
     }
     if (top > bits)
-        snprintf(below, 320, "%s_y[%u] & ~(&%s_y[%u:%u])", name, top, name, top - 1,
+        snprintf(below, 512, "%s_y[%u] & ~(&%s_y[%u:%u])", name, top, name, top - 1,
                  bits);
 }
 
@@ -235,7 +235,7 @@ static void put_quant_result(writer *w, const tgl__node *node, const char *name,
                              uint32_t width)
 {
     tgl_buffer *o = w->out;
-    char above[160], below[320];
+    char above[256], below[512];
     int64_t hi = tgl_type_max(node->type), lo = tgl_type_min(node->type);
     if (node->overflow == TGL_SAT_SYM && node->type.is_signed)
         lo = -hi;
