@@ -23,7 +23,7 @@ bool tgl__root_text_is(tgl_root_text a, const char *b)
 
 bool tgl__root_text_same(tgl_root_text a, tgl_root_text b)
 {
-    return a.size == b.size && memcmp(a.text, b.text, a.size) == 0;
+    return a.size == b.size && (a.size == 0 || memcmp(a.text, b.text, a.size) == 0);
 }
 
 static bool cursor_at(tgl_root_cursor *c, const tgl_root_file *file, uint64_t at)

@@ -379,7 +379,8 @@ static void declare(build *b, draft *d, const char *type, tgl_root_text title)
 
 static void declare_text(build *b, draft *d, tgl_root_text text)
 {
-    d->field.declared = tgl__arena_strndup(b->arena, text.text, text.size);
+    d->field.declared =
+        tgl__arena_strndup(b->arena, text.size == 0 ? "" : text.text, text.size);
     d->failed |= d->field.declared == NULL;
 }
 

@@ -557,6 +557,8 @@ static tgl_status read_described(walk *w, tgl_root_object *object, const uint8_t
     if (class->plan == NULL)
         TGL_TRY(make_plan(class, w->arena, w->err));
     value values[N_SLOT] = {0};
+    for (int i = 0; i < N_SLOT; i++)
+        values[i].text.text = "";
     TGL_TRY(read_members(w, class, values));
     TGL_TRY(go_to_end(w, own_end));
     if (object->kind == TGL_ROOT_BRANCH)
@@ -592,6 +594,13 @@ static tgl_status read_new(walk *w, tgl_root_text name, uint32_t at, uint32_t ta
     if (object == NULL)
         return tgl__fail_nomem(w->err);
     *object = (tgl_root_object){kind, name};
+    value none[N_SLOT] = {0}; /* texts that are not read are empty, never NULL */
+    for (int i = 0; i < N_SLOT; i++)
+        none[i].text.text = "";
+    if (kind == TGL_ROOT_BRANCH)
+        fill_branch((tgl_root_branch *)object, none);
+    else if (kind == TGL_ROOT_LEAF)
+        fill_leaf((tgl_root_leaf *)object, none);
     TGL_TRY(add_place(w, (place){at, false, name, object}));
     if (tag_at != 0)
         TGL_TRY(add_place(w, (place){tag_at, true, name, NULL}));
