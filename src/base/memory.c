@@ -114,7 +114,7 @@ void *tgl__arena_alloc(tgl_arena *arena, size_t count, size_t size)
 char *tgl__arena_strndup(tgl_arena *arena, const char *text, size_t n)
 {
     char *copy = tgl__arena_alloc(arena, n + 1, 1);
-    if (copy != NULL)
+    if (copy != NULL && n > 0) /* nothing to copy: text may be NULL */
         memcpy(copy, text, n);
     return copy;
 }
