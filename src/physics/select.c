@@ -43,8 +43,11 @@ static tgl_status check_gate(tgl_json *checks, bool *passed, const tgl_json *gat
     const char *metric;
     TGL_TRY(tgl__json_only_keys(gate, keys, 4, "gates", err));
     TGL_TRY(tgl__json_need_string(&metric, gate, "metric", "gates", err));
-    double lo = tgl__json_real(tgl__json_get(gate, "min"), -INFINITY);
-    double hi = tgl__json_real(tgl__json_get(gate, "max"), INFINITY);
+    double lo = -INFINITY, hi = INFINITY;
+    if (tgl__json_get(gate, "min") != NULL)
+        TGL_TRY(tgl__json_need_real(&lo, gate, "min", "gates", err));
+    if (tgl__json_get(gate, "max") != NULL)
+        TGL_TRY(tgl__json_need_real(&hi, gate, "max", "gates", err));
     if (isinf(lo) && isinf(hi))
         return tgl__fail(err, TGL_EFORMAT, "gates: '%s': expected 'min' or 'max'",
                          metric);
@@ -73,6 +76,9 @@ static tgl_status run_stage(tgl_json *out, bool *passed, const char *stage,
                             tgl_error *err)
 {
     const tgl_json *list = tgl__json_get(gates, stage);
+    if (list != NULL && tgl__json_kind(list) != TGL_JSON_ARRAY)
+        return tgl__fail(err, TGL_EFORMAT, "gates: '%s': expected a list, found %s",
+                         stage, tgl__json_kind_name(tgl__json_kind(list)));
     const tgl_json *document = tgl__json_get(candidate, stage);
     tgl_json *checks = tgl__json_array();
     tgl_status status = TGL_OK;

@@ -23,6 +23,10 @@ struct tgl_project {
 };
 
 /* ---- project.c ---- */
+/* A project from the text of its file alone, as if it stood in "."; nothing is read from
+ * disk and `include` is refused. Release with tgl_project_close. */
+tgl_status tgl__project_parse(tgl_project **out, const char *text, size_t n,
+                              tgl_error *err);
 /* "trigline.yaml:12" for a NULL-terminated list of keys; the file alone when not found.
  * Points into `out`. */
 const char *tgl__project_where(char out[300], const tgl_project *project, ...);

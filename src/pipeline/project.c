@@ -183,6 +183,19 @@ static tgl_status merge(tgl_json *into, const tgl_json *from, const char *shown,
     return TGL_OK;
 }
 
+static tgl_status parse_source(tgl_json **out, const tgl_source_text *s, tgl_error *err)
+{
+    tgl_json *root = NULL;
+    TGL_TRY(tgl__yaml_parse(&root, s->text, s->size, s->shown, err));
+    if (tgl__json_kind(root) != TGL_JSON_OBJECT) {
+        tgl__json_free(root);
+        return tgl__fail(err, TGL_EFORMAT, "%s: expected a mapping with 'stages'",
+                         s->shown);
+    }
+    *out = root;
+    return TGL_OK;
+}
+
 static tgl_status read_source(tgl_json **out, tgl_project *project, const char *shown,
                               tgl_error *err)
 {
@@ -198,14 +211,7 @@ static tgl_status read_source(tgl_json **out, tgl_project *project, const char *
     if (s->shown == NULL || s->path == NULL)
         return tgl__fail_nomem(err);
     TGL_TRY(tgl__file_read(&s->text, &s->size, s->path, TEXT_LIMIT, err));
-    tgl_json *root = NULL;
-    TGL_TRY(tgl__yaml_parse(&root, s->text, s->size, shown, err));
-    if (tgl__json_kind(root) != TGL_JSON_OBJECT) {
-        tgl__json_free(root);
-        return tgl__fail(err, TGL_EFORMAT, "%s: expected a mapping with 'stages'", shown);
-    }
-    *out = root;
-    return TGL_OK;
+    return parse_source(out, s, err);
 }
 
 static tgl_status include(tgl_project *project, const tgl_json *list, tgl_error *err)
@@ -236,34 +242,75 @@ static tgl_status include(tgl_project *project, const tgl_json *list, tgl_error 
     return TGL_OK;
 }
 
-static tgl_status read_project(tgl_project *project, tgl_error *err)
+/* The checks, up to a plan, so that one that cannot be made is said at once. */
+static tgl_status settle(tgl_project *project, tgl_error *err)
 {
-    TGL_TRY(read_source(&project->root, project, "trigline.yaml", err));
-    tgl_json *list = tgl__json_get(project->root, "include");
-    TGL_TRY(include(project, list, err));
     TGL_TRY(check_project(project, err));
-    tgl_plan plan; /* so that a plan that cannot be made is said at once */
+    tgl_plan plan;
     tgl_status status = tgl__plan_make(&plan, project, NULL, 0, err);
     tgl__plan_release(&plan);
     return status;
 }
 
-tgl_status tgl_project_open(tgl_project **out, const char *directory, tgl_error *err)
+static tgl_status read_project(tgl_project *project, tgl_error *err)
+{
+    TGL_TRY(read_source(&project->root, project, "trigline.yaml", err));
+    TGL_TRY(include(project, tgl__json_get(project->root, "include"), err));
+    return settle(project, err);
+}
+
+static tgl_status parse_project(tgl_project *project, const char *text, size_t n,
+                                tgl_error *err)
+{
+    tgl_source_text *s = &project->sources[project->n_source++];
+    s->shown = tgl__strdup("trigline.yaml");
+    s->text = tgl__strndup(text, n);
+    s->size = n;
+    if (s->shown == NULL || s->text == NULL)
+        return tgl__fail_nomem(err);
+    TGL_TRY(parse_source(&project->root, s, err));
+    if (tgl__json_get(project->root, "include") != NULL)
+        return tgl__fail(err, TGL_EUNSUPPORTED, "%s: a text alone includes nothing",
+                         s->shown);
+    return settle(project, err);
+}
+
+static tgl_project *new_project(const char *directory)
 {
     tgl_project *project = tgl__calloc(1, sizeof *project);
     if (project == NULL)
-        return tgl__fail_nomem(err);
+        return NULL;
     project->directory = tgl__strdup(directory);
     project->sources = tgl__calloc(MAX_INCLUDE, sizeof *project->sources);
-    tgl_status status = project->directory == NULL || project->sources == NULL
-                            ? tgl__fail_nomem(err)
-                            : read_project(project, err);
-    if (status != TGL_OK) {
+    if (project->directory != NULL && project->sources != NULL)
+        return project;
+    tgl_project_close(project);
+    return NULL;
+}
+
+tgl_status tgl_project_open(tgl_project **out, const char *directory, tgl_error *err)
+{
+    tgl_project *project = new_project(directory);
+    tgl_status status =
+        project == NULL ? tgl__fail_nomem(err) : read_project(project, err);
+    if (status == TGL_OK)
+        *out = project;
+    else
         tgl_project_close(project);
-        return status;
-    }
-    *out = project;
-    return TGL_OK;
+    return status;
+}
+
+tgl_status tgl__project_parse(tgl_project **out, const char *text, size_t n,
+                              tgl_error *err)
+{
+    tgl_project *project = new_project(".");
+    tgl_status status =
+        project == NULL ? tgl__fail_nomem(err) : parse_project(project, text, n, err);
+    if (status == TGL_OK)
+        *out = project;
+    else
+        tgl_project_close(project);
+    return status;
 }
 
 void tgl_project_close(tgl_project *project)

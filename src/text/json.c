@@ -312,3 +312,16 @@ bool tgl__json_append(tgl_json *array, tgl_json *value)
 {
     return json_array_append_new(in(array), in(value)) == 0;
 }
+
+bool tgl__json_fill(tgl_json *object, const tgl_json *from)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(in(from), key, value)
+    {
+        if (json_object_get(in(object), key) == NULL &&
+            json_object_set(in(object), key, value) != 0)
+            return false;
+    }
+    return true;
+}

@@ -87,5 +87,8 @@ tgl_json *tgl__json_new_bool(bool value);
 tgl_json *tgl__json_new_null(void);
 bool tgl__json_put(tgl_json *object, const char *key, tgl_json *value);
 bool tgl__json_append(tgl_json *array, tgl_json *value);
+/* Share into `object` every entry of `from` whose key it lacks; false when out of memory.
+ */
+bool tgl__json_fill(tgl_json *object, const tgl_json *from);
 
 #endif

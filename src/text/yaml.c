@@ -9,7 +9,12 @@
 #include "base/memory.h"
 #include "text/json.h"
 
-enum { TEXT_LIMIT = 16 * 1024 * 1024, MAX_DEPTH = 64, MAX_VALUES = 1000000 };
+enum {
+    TEXT_LIMIT = 16 * 1024 * 1024,
+    MAX_DEPTH = 64,
+    MAX_VALUES = 1000000,
+    MAX_ANCHORS = 1000
+};
 
 typedef struct reader {
     yaml_document_t document;
@@ -63,6 +68,29 @@ static tgl_json *plain_scalar(const char *text)
 
 static tgl_status convert(tgl_json **out, reader *r, int id, int depth, tgl_error *err);
 
+/* Merge key: a mapping, or a list of mappings of which the first wins; what stands in the
+ * mapping itself wins over both. */
+static tgl_status merge_in(tgl_json *object, const reader *r, const yaml_node_t *key,
+                           const tgl_json *value, tgl_error *err)
+{
+    bool list = tgl__json_kind(value) == TGL_JSON_ARRAY;
+    for (size_t i = 0; i < (list ? tgl__json_size(value) : 1); i++) {
+        const tgl_json *from = list ? tgl__json_at(value, i) : value;
+        if (tgl__json_kind(from) != TGL_JSON_OBJECT)
+            return refuse(r, key, "'<<': expected a mapping or a list of mappings", err);
+        if (!tgl__json_fill(object, from))
+            return tgl__fail_nomem(err);
+    }
+    return TGL_OK;
+}
+
+static bool is_merge_key(const yaml_node_t *key)
+{
+    return key->type == YAML_SCALAR_NODE &&
+           key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+           strcmp((const char *)key->data.scalar.value, "<<") == 0;
+}
+
 static tgl_status put_pair(tgl_json *object, reader *r, const yaml_node_pair_t *pair,
                            int depth, tgl_error *err)
 {
@@ -72,32 +100,16 @@ static tgl_status put_pair(tgl_json *object, reader *r, const yaml_node_pair_t *
     const char *name = (const char *)key->data.scalar.value;
     if (strlen(name) != key->data.scalar.length)
         return refuse(r, key, "key with a zero byte", err);
+    if (!is_merge_key(key) && tgl__json_get(object, name) != NULL)
+        return refuse(r, key, "the same key twice in one mapping", err);
     tgl_json *value;
     TGL_TRY(convert(&value, r, pair->value, depth + 1, err));
-    if (strcmp(name, "<<") == 0) { /* merge key: what stands in the mapping itself wins */
-        const char *inner;
-        tgl_json *item;
-        for (size_t i = 0; tgl__json_entry(value, i, &inner, &item); i++)
-            if (tgl__json_get(object, inner) == NULL)
-                tgl__json_put(object, inner, tgl__json_share(item));
+    if (is_merge_key(key)) {
+        tgl_status status = merge_in(object, r, key, value, err);
         tgl__json_free(value);
-        return TGL_OK;
+        return status;
     }
     return tgl__json_put(object, name, value) ? TGL_OK : tgl__fail_nomem(err);
-}
-
-static tgl_status check_duplicate(const reader *r, const yaml_node_t *node,
-                                  const yaml_node_pair_t *pair, tgl_error *err)
-{
-    yaml_document_t *document = (yaml_document_t *)(uintptr_t)&r->document;
-    yaml_node_t *key = yaml_document_get_node(document, pair->key);
-    for (const yaml_node_pair_t *p = node->data.mapping.pairs.start; p < pair; p++) {
-        yaml_node_t *other = yaml_document_get_node(document, p->key);
-        if (key->type == YAML_SCALAR_NODE && other->type == YAML_SCALAR_NODE &&
-            strcmp((char *)key->data.scalar.value, (char *)other->data.scalar.value) == 0)
-            return refuse(r, key, "the same key twice in one mapping", err);
-    }
-    return TGL_OK;
 }
 
 static tgl_status convert_mapping(tgl_json **out, reader *r, yaml_node_t *node, int depth,
@@ -105,16 +117,16 @@ static tgl_status convert_mapping(tgl_json **out, reader *r, yaml_node_t *node, 
 {
     tgl_json *object = tgl__json_object();
     tgl_status status = object == NULL ? tgl__fail_nomem(err) : TGL_OK;
-    for (int merge = 0; merge < 2; merge++)
+    int n_merge = 0;
+    for (int merge = 0; merge < 2; merge++) /* merge keys last, wherever they stand */
         for (yaml_node_pair_t *p = node->data.mapping.pairs.start;
              status == TGL_OK && p < node->data.mapping.pairs.top; p++) {
             yaml_node_t *key = yaml_document_get_node(&r->document, p->key);
-            bool is_merge = key->type == YAML_SCALAR_NODE &&
-                            strcmp((char *)key->data.scalar.value, "<<") == 0;
-            if (is_merge != (merge == 1))
+            if (is_merge_key(key) != (merge == 1))
                 continue;
-            status = check_duplicate(r, node, p, err);
-            if (status == TGL_OK)
+            if (merge == 1 && ++n_merge > 1)
+                status = refuse(r, key, "the same key twice in one mapping", err);
+            else
                 status = put_pair(object, r, p, depth, err);
         }
     if (status != TGL_OK)
@@ -143,6 +155,14 @@ static tgl_status convert_sequence(tgl_json **out, reader *r, yaml_node_t *node,
     return status;
 }
 
+/* libyaml names the kind where a text names no tag. */
+static bool has_tag(const yaml_node_t *node)
+{
+    static const char *const own[] = {YAML_DEFAULT_SCALAR_TAG, YAML_DEFAULT_SEQUENCE_TAG,
+                                      YAML_DEFAULT_MAPPING_TAG, NULL};
+    return node->tag != NULL && !is_one_of((const char *)node->tag, own);
+}
+
 static tgl_status convert(tgl_json **out, reader *r, int id, int depth, tgl_error *err)
 {
     yaml_node_t *node = yaml_document_get_node(&r->document, id);
@@ -150,6 +170,8 @@ static tgl_status convert(tgl_json **out, reader *r, int id, int depth, tgl_erro
         return tgl__fail(err, TGL_EFORMAT, "%s: broken document", r->source);
     if (depth > MAX_DEPTH || ++r->n_value > MAX_VALUES)
         return refuse(r, node, "nested too deep or too large", err);
+    if (has_tag(node))
+        return refuse(r, node, "tags are not read", err);
     if (node->type == YAML_MAPPING_NODE)
         return convert_mapping(out, r, node, depth, err);
     if (node->type == YAML_SEQUENCE_NODE)
@@ -162,6 +184,66 @@ static tgl_status convert(tgl_json **out, reader *r, int id, int depth, tgl_erro
     return *out == NULL ? refuse(r, node, "text that is not UTF-8", err) : TGL_OK;
 }
 
+static tgl_status problem_of(const yaml_parser_t *parser, const char *source,
+                             tgl_error *err)
+{
+    if (parser->error == YAML_MEMORY_ERROR)
+        return tgl__fail_nomem(err);
+    if (parser->error == YAML_READER_ERROR) /* has a byte, no line */
+        return tgl__fail_at(err, TGL_EFORMAT, parser->problem_offset, "%s: %s", source,
+                            parser->problem);
+    return tgl__fail_at(err, TGL_EFORMAT, parser->problem_mark.index, "%s:%zu:%zu: %s",
+                        source, parser->problem_mark.line + 1,
+                        parser->problem_mark.column + 1,
+                        parser->problem != NULL ? parser->problem : "not YAML");
+}
+
+static tgl_status expect_end(yaml_parser_t *parser, const char *source, tgl_error *err)
+{
+    yaml_document_t next;
+    if (!yaml_parser_load(parser, &next))
+        return problem_of(parser, source, err);
+    yaml_node_t *root = yaml_document_get_root_node(&next);
+    tgl_status status = TGL_OK;
+    if (root != NULL)
+        status = tgl__fail_at(err, TGL_EFORMAT, root->start_mark.index,
+                              "%s:%zu: a second document, expected one", source,
+                              root->start_mark.line + 1);
+    yaml_document_delete(&next);
+    return status;
+}
+
+/* libyaml's loader takes time quadratic in the depth of flow collections and in the
+ * number of anchors: both are bounded on its events first. */
+static tgl_status check_bounds(yaml_parser_t *parser, const char *source, tgl_error *err)
+{
+    int depth = 0, n_anchor = 0;
+    for (bool end = false; !end;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(parser, &event))
+            return problem_of(parser, source, err);
+        yaml_event_type_t type = event.type;
+        size_t line = event.start_mark.line + 1, index = event.start_mark.index;
+        n_anchor +=
+            (type == YAML_SCALAR_EVENT && event.data.scalar.anchor != NULL) ||
+            (type == YAML_SEQUENCE_START_EVENT &&
+             event.data.sequence_start.anchor != NULL) ||
+            (type == YAML_MAPPING_START_EVENT && event.data.mapping_start.anchor != NULL);
+        depth += type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT;
+        depth -= type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT;
+        end = type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+        if (depth > MAX_DEPTH + 1)
+            return tgl__fail_at(err, TGL_ELIMIT, index,
+                                "%s:%zu: nested more than %d levels deep", source, line,
+                                MAX_DEPTH + 1);
+        if (n_anchor > MAX_ANCHORS)
+            return tgl__fail_at(err, TGL_ELIMIT, index, "%s:%zu: more than %d anchors",
+                                source, line, MAX_ANCHORS);
+    }
+    return TGL_OK;
+}
+
 tgl_status tgl__yaml_parse(tgl_json **out, const char *text, size_t n, const char *source,
                            tgl_error *err)
 {
@@ -171,17 +253,21 @@ tgl_status tgl__yaml_parse(tgl_json **out, const char *text, size_t n, const cha
     if (!yaml_parser_initialize(&parser))
         return tgl__fail_nomem(err);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
+    tgl_status status = check_bounds(&parser, source, err);
+    yaml_parser_delete(&parser);
+    TGL_TRY(status);
+    if (!yaml_parser_initialize(&parser))
+        return tgl__fail_nomem(err);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
     reader r = {.source = source};
-    tgl_status status;
     if (!yaml_parser_load(&parser, &r.document)) {
-        status = tgl__fail_at(err, TGL_EFORMAT, parser.problem_mark.index,
-                              "%s:%zu:%zu: %s", source, parser.problem_mark.line + 1,
-                              parser.problem_mark.column + 1,
-                              parser.problem != NULL ? parser.problem : "not YAML");
+        status = problem_of(&parser, source, err);
     } else {
         if (yaml_document_get_root_node(&r.document) == NULL)
             status = tgl__fail(err, TGL_EFORMAT, "%s: the document is empty", source);
         else
+            status = expect_end(&parser, source, err);
+        if (status == TGL_OK)
             status = convert(out, &r, 1, 0, err);
         yaml_document_delete(&r.document);
     }
