@@ -117,6 +117,20 @@ TGL_API TGL_NODISCARD tgl_status tgl_data_query(tgl_table **out, const char *sql
                                                 int stored, const tgl_progress *progress,
                                                 tgl_error *err);
 
+/** Where DuckDB's library was found and its version ("v1.5.0"), both tgl_free.
+ * @return TGL_EMISSING, with how to get it, when there is none. */
+TGL_API TGL_NODISCARD tgl_status tgl_data_query_library(char **path, char **version,
+                                                        tgl_error *err);
+
+/** A file format of this build; static strings. */
+typedef struct tgl_format_info {
+    const char *name, *summary;
+    const char *const *endings; /**< ".npz" …, NULL-terminated; may be NULL */
+    int reads, writes;
+} tgl_format_info;
+/** The index-th format; 0 past the last. */
+TGL_API int tgl_data_format(tgl_format_info *out, size_t index);
+
 /** Compare two datasets column by column, bit by bit; a JSON report (release with
  * tgl_free).
  * @return TGL_EMISMATCH when they differ; `json` is set then too. */

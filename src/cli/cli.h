@@ -70,10 +70,13 @@ void cli_note(cli_args *args, const char *format, ...)
  * "bold", "dim", "red", "green", "reset". */
 const char *cli_colour(const char *name);
 
-/* help.c */
+/* help.c, pages.c */
 void cli_help_all(FILE *out);
 void cli_help_noun(FILE *out, const cli_noun *noun);
 void cli_help_verb(FILE *out, const cli_noun *noun, const cli_verb *verb);
+/* `trigline help [--markdown | --man DIR | NOUN [VERB]]`; argv from behind "help". An
+ * exit code. */
+int cli_help(int argc, char **argv);
 const char *cli_near(const char *word, const char *const *words, size_t n);
 
 #endif

@@ -1,10 +1,17 @@
+#include <H5public.h>
 #include <jansson.h>
+#include <libdeflate.h>
+#include <lz4.h>
+#include <lzma.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <trigline/data.h>
 #include <unistd.h>
+#include <xxhash.h>
 #include <yaml.h>
 #include <zstd.h>
 
@@ -41,44 +48,149 @@ typedef struct row {
     char detail[600];
 } row;
 
+static void add(row *rows, size_t *n, const char *name, const char *state,
+                const char *use, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+static void add(row *rows, size_t *n, const char *name, const char *state,
+                const char *use, const char *format, ...)
+{
+    row *r = &rows[(*n)++];
+    *r = (row){name, state, use, ""};
+    va_list list;
+    va_start(list, format);
+    vsnprintf(r->detail, sizeof r->detail, format, list);
+    va_end(list);
+}
+
+static void add_libraries(row *rows, size_t *n)
+{
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    unsigned xxh = XXH_versionNumber();
+    const char *in = "built in";
+    add(rows, n, "jansson", in, "JSON", "%s", jansson_version_str());
+    add(rows, n, "libyaml", in, "YAML", "%s", yaml_get_version_string());
+    add(rows, n, "libcrypto", in, "SHA-256", "%s", OpenSSL_version(OPENSSL_VERSION));
+    add(rows, n, "xxhash", in, "checksums of ROOT files", "%u.%u.%u", xxh / 10000,
+        xxh / 100 % 100, xxh % 100);
+    add(rows, n, "libdeflate", in, "zlib and deflate (ROOT, NPZ)", "%s",
+        LIBDEFLATE_VERSION_STRING);
+    add(rows, n, "zstd", in, "ROOT files", "%s", ZSTD_versionString());
+    add(rows, n, "lz4", in, "ROOT files", "%s", LZ4_versionString());
+    add(rows, n, "lzma", in, "ROOT files", "%s", lzma_version_string());
+    add(rows, n, "HDF5", in, "HDF5 files", "%u.%u.%u", major, minor, release);
+    add(rows, n, "sqlite", in, "the store's index", "%s", sqlite3_libversion());
+}
+
+static void add_duckdb(row *rows, size_t *n)
+{
+    static const char use[] = "data query";
+    tgl_error err;
+    char *path, *version;
+    if (tgl_data_query_library(&path, &version, &err) != TGL_OK) {
+        add(rows, n, "DuckDB", "missing", use, "%s", err.message);
+        return;
+    }
+    add(rows, n, "DuckDB", "found", use, "%s, %s", version, path);
+    tgl_free(path);
+    tgl_free(version);
+}
+
 static size_t collect(row *rows)
 {
     size_t n = 0;
-    const char *const libraries[][2] = {{"jansson", jansson_version_str()},
-                                        {"libyaml", yaml_get_version_string()},
-                                        {"libcrypto", OpenSSL_version(OPENSSL_VERSION)},
-                                        {"sqlite", sqlite3_libversion()},
-                                        {"zstd", ZSTD_versionString()}};
-    for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
-        rows[n] = (row){libraries[i][0], "built in", "library", ""};
-        snprintf(rows[n++].detail, sizeof rows[0].detail, "%s", libraries[i][1]);
-    }
+    char path[4096];
+    add_libraries(rows, &n);
+    add_duckdb(rows, &n);
     for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
-        row *r = &rows[n++];
-        *r = (row){programs[i].program, "found", programs[i].use, ""};
-        if (find_program(programs[i].program, r->detail, sizeof r->detail))
-            continue;
-        r->state = "missing";
-        snprintf(r->detail, sizeof r->detail, "apt-get install %s", programs[i].package);
+        bool found = find_program(programs[i].program, path, sizeof path);
+        add(rows, &n, programs[i].program, found ? "found" : "missing", programs[i].use,
+            "%s%.500s", found ? "" : "apt-get install ",
+            found ? path : programs[i].package);
     }
     return n;
+}
+
+/* Paths may hold anything but a zero byte. */
+static void print_quoted(const char *text)
+{
+    putchar('"');
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == '"' || *c == '\\')
+            printf("\\%c", *c);
+        else if ((unsigned char)*c < 0x20)
+            printf("\\u%04x", (unsigned)*c);
+        else
+            putchar(*c);
+    }
+    putchar('"');
+}
+
+static void print_member(const char *name, const char *text, const char *after)
+{
+    print_quoted(name);
+    putchar(':');
+    print_quoted(text);
+    printf("%s", after);
+}
+
+static void print_json(const row *rows, size_t n)
+{
+    tgl_format_info format;
+    printf("{");
+    print_member("version", tgl_version(), ",\"parts\":[");
+    for (size_t i = 0; i < n; i++) {
+        printf("%s", i > 0 ? ",{" : "{");
+        print_member("name", rows[i].name, ",");
+        print_member("state", rows[i].state, ",");
+        print_member("for", rows[i].use, ",");
+        print_member("detail", rows[i].detail, "}");
+    }
+    printf("],\"formats\":[");
+    for (size_t i = 0; tgl_data_format(&format, i); i++) {
+        printf("%s", i > 0 ? ",{" : "{");
+        print_member("name", format.name, ",");
+        print_member("summary", format.summary, "");
+        printf(",\"endings\":[");
+        for (size_t e = 0; format.endings != NULL && format.endings[e] != NULL; e++) {
+            printf("%s", e > 0 ? "," : "");
+            print_quoted(format.endings[e]);
+        }
+        printf("],\"reads\":%s,\"writes\":%s}", format.reads ? "true" : "false",
+               format.writes ? "true" : "false");
+    }
+    printf("]}\n");
+}
+
+static void print_formats(void)
+{
+    static const char *const headings[] = {"format", "reads", "writes", "endings",
+                                           "what"};
+    tgl_format_info format;
+    view_table *table = view_table_new(headings, 5);
+    for (size_t i = 0; tgl_data_format(&format, i); i++) {
+        char endings[200] = "";
+        for (size_t e = 0; format.endings != NULL && format.endings[e] != NULL; e++)
+            snprintf(endings + strlen(endings), sizeof endings - strlen(endings), "%s%s",
+                     e > 0 ? " " : "", format.endings[e]);
+        view_table_cell(table, format.name);
+        view_table_cell(table, format.reads ? "yes" : "no");
+        view_table_cell(table, format.writes ? "yes" : "no");
+        view_table_cell(table, endings);
+        view_table_cell(table, format.summary);
+    }
+    view_table_print(table);
 }
 
 static int run(cli_args *args)
 {
     static const char *const headings[] = {"part", "state", "for",
-                                           "version, path, or how to "
-                                           "get it"};
-    row rows[32];
+                                           "version, path, or how to get it"};
+    row rows[40];
     size_t n = collect(rows);
     if (cli_json(args)) {
-        printf("{\"version\":\"%s\",\"parts\":[", tgl_version());
-        for (size_t i = 0; i < n; i++)
-            printf(
-                "%s{\"name\":\"%s\",\"state\":\"%s\",\"for\":\"%s\",\"detail\":\"%s\"}",
-                i > 0 ? "," : "", rows[i].name, rows[i].state, rows[i].use,
-                rows[i].detail);
-        printf("]}\n");
+        print_json(rows, n);
         return CLI_GOOD;
     }
     printf("trigline %s\n\n", tgl_version());
@@ -90,6 +202,8 @@ static int run(cli_args *args)
         view_table_cell(table, rows[i].detail);
     }
     view_table_print(table);
+    printf("\n");
+    print_formats();
     return CLI_GOOD;
 }
 

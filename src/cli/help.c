@@ -70,6 +70,13 @@ static void print_option(FILE *out, const cli_option *option)
             option->repeats ? " (may be repeated)" : "");
 }
 
+static const cli_option common[] = {
+    {"json", 0, NULL, "print the result as JSON", false},
+    {"quiet", 'q', NULL, "no progress, no chatter", false},
+    {"help", 'h', NULL, "show this text", false},
+};
+enum { N_COMMON = sizeof common / sizeof common[0] };
+
 void cli_help_verb(FILE *out, const cli_noun *noun, const cli_verb *verb)
 {
     fprintf(out, "usage: trigline %s%s%s%s%s%s\n\n%s\n", noun->name,
@@ -81,11 +88,6 @@ void cli_help_verb(FILE *out, const cli_noun *noun, const cli_verb *verb)
     fprintf(out, "\n");
     for (size_t o = 0; o < verb->n_option; o++)
         print_option(out, &verb->options[o]);
-    static const cli_option common[] = {
-        {"json", 0, NULL, "print the result as JSON", false},
-        {"quiet", 'q', NULL, "no progress, no chatter", false},
-        {"help", 'h', NULL, "show this text", false},
-    };
-    for (size_t o = 0; o < sizeof common / sizeof common[0]; o++)
+    for (size_t o = 0; o < N_COMMON; o++)
         print_option(out, &common[o]);
 }

@@ -356,8 +356,9 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
+    if (argc > 1 && strcmp(argv[1], "help") == 0)
+        return cli_help(argc - 2, argv + 2);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         cli_help_all(argc < 2 ? stderr : stdout);
         return argc < 2 ? CLI_USAGE : CLI_GOOD;
     }

@@ -43,3 +43,14 @@ const tgl_format *tgl__format_of_ending(const char *path)
         }
     return NULL;
 }
+
+int tgl_data_format(tgl_format_info *out, size_t index)
+{
+    for (size_t i = 0; i <= index; i++)
+        if (tgl__formats[i] == NULL)
+            return 0;
+    const tgl_format *f = tgl__formats[index];
+    *out = (tgl_format_info){f->name, f->summary, f->endings, f->open != NULL,
+                             f->write != NULL};
+    return 1;
+}

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* RTLD_DEFAULT */
+#define _GNU_SOURCE /* RTLD_DEFAULT, dladdr */
 #include "data/query/duckdb.h"
 
 #include <dlfcn.h>
@@ -7,7 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <trigline/data.h>
+
 #include "base/error.h"
+#include "base/memory.h"
 
 /* The file to open: a full path where one is found, else the bare name for the system. */
 static void find_library(char *out, size_t room)
@@ -66,4 +69,27 @@ void *tgl__duckdb_data(const char *name, duck info)
     void *symbol = dlsym(RTLD_DEFAULT, name);
     memcpy(&get, &symbol, sizeof symbol);
     return get == NULL ? NULL : get(info);
+}
+
+tgl_status tgl_data_query_library(char **path, char **version, tgl_error *err)
+{
+    tgl_duckdb duckdb;
+    TGL_TRY(tgl__duckdb_load(&duckdb, err));
+    Dl_info info;
+    void *symbol = dlsym(duckdb.library, "duckdb_library_version");
+    const char *(*ask)(void);
+    memcpy(&ask, &symbol, sizeof symbol);
+    if (symbol == NULL || dladdr(symbol, &info) == 0 || info.dli_fname == NULL)
+        return tgl__fail(err, TGL_EMISSING,
+                         "DuckDB's library does not name its version; run "
+                         "tools/fetch-duckdb");
+    char *where = tgl__strdup(info.dli_fname), *which = tgl__strdup(ask());
+    if (where == NULL || which == NULL) {
+        tgl__free(where);
+        tgl__free(which);
+        return tgl__fail_nomem(err);
+    }
+    *path = where;
+    *version = which;
+    return TGL_OK;
 }

@@ -2,13 +2,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/names.h"
 #include "data/root/root.h"
 
+/* The four letters alone also open /etc/passwd: the version that follows (63214 for
+ * 6.32/14, plus a million in files above 2 GB) must be one as well. */
 static bool sniff(const uint8_t *head, size_t n)
 {
-    return n >= 4 && memcmp(head, "root", 4) == 0;
+    if (n < 8 || memcmp(head, "root", 4) != 0)
+        return false;
+    uint32_t version = tgl__be32(head + 4);
+    return version > 0 && version < 2000000;
 }
 
 static bool is_rntuple(const tgl_root_entry *entry)
