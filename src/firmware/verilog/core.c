@@ -114,6 +114,7 @@ static const char *const relations[] = {"==", "!=", "<", "<=", ">", ">="};
 typedef struct quant_wire {
     char x[TGL__NODE_NAME + 4];
     uint32_t width; /* of x, signed */
+    bool negative;  /* x can be below zero */
 } quant_wire;
 
 /* Name the argument; a helper wire where it is unsigned, constant or too narrow to drop
@@ -125,6 +126,7 @@ static void put_quant_x(writer *w, quant_wire *q, const tgl__node *node, const c
     uint32_t width = tgl__node_width(a) + (tgl__node_signed(a) ? 0 : 1);
     uint32_t need = node->drop > 0 ? (uint32_t)node->drop + 1 : 1;
     q->width = width > need ? width : need;
+    q->negative = tgl__node_signed(a);
     if (tgl__node_signed(a) && q->width == width) {
         tgl__node_name(q->x, w->n, w->names, arg, w->stage);
         return;
@@ -143,6 +145,11 @@ static void put_increment(writer *w, const quant_wire *q, tgl_round round, uint3
     char rest[TGL__NODE_NAME + 40] = "1'b0";
     tgl_buffer *o = w->out;
     uint32_t s = q->width - 1, b = drop - 1;
+    if (!q->negative) /* the sign is 0: simpler equivalents */
+        round = round == TGL_TRN_ZERO   ? TGL_TRN
+                : round == TGL_RND_ZERO ? TGL_RND_MIN_INF
+                : round == TGL_RND_INF  ? TGL_RND
+                                        : round;
     if (drop > 2)
         snprintf(rest, sizeof rest, "(|%s[%u:0])", q->x, drop - 2);
     else if (drop == 2)
