@@ -48,6 +48,17 @@ static tgl_status read_file(uint8_t **out, size_t *size, const char *path, tgl_e
     return TGL_OK;
 }
 
+/* The file's name before what the library says about its bytes. */
+static tgl_status name_file(tgl_error *err, const char *path, tgl_status status)
+{
+    if (status != TGL_OK) {
+        char said[sizeof err->message];
+        memcpy(said, err->message, sizeof said);
+        snprintf(err->message, sizeof err->message, "'%.120s': %.360s", path, said);
+    }
+    return status;
+}
+
 /* Either form of a program: text has no zero byte. */
 static tgl_status read_program(tgl_program **out, const char *path, tgl_error *err)
 {
@@ -64,7 +75,7 @@ static tgl_status read_program(tgl_program **out, const char *path, tgl_error *e
             status = tgl_program_verify(*out, err);
     }
     free(bytes);
-    return status;
+    return name_file(err, path, status);
 }
 
 static tgl_status read_payload(tgl_payload **out, const tgl_program *program,
@@ -76,7 +87,7 @@ static tgl_status read_payload(tgl_payload **out, const tgl_program *program,
         return TGL_OK;
     tgl_status status = read_file(&bytes, &size, path, err);
     if (status == TGL_OK)
-        status = tgl_payload_decode(out, program, bytes, size, err);
+        status = name_file(err, path, tgl_payload_decode(out, program, bytes, size, err));
     free(bytes);
     return status;
 }

@@ -295,6 +295,23 @@ static tgl_status run_all(tgl_plan *plan, tgl_store *store,
     return status;
 }
 
+/* An input that no stage makes must be there before anything runs: not after an hour, and
+ * not with a store made for nothing. */
+static tgl_status check_sources(const tgl_plan *plan, tgl_error *err)
+{
+    for (size_t i = 0; i < plan->n_stage; i++) {
+        const tgl_stage *stage = &plan->stages[plan->order[i]];
+        for (size_t k = 0; stage->selected && k < stage->n_in; k++)
+            if (stage->ins[k].producer == SIZE_MAX &&
+                !tgl__file_exists(stage->ins[k].file.path))
+                return tgl__fail(
+                    err, TGL_ENOTFOUND,
+                    "stage '%s': input '%s' is missing and no stage makes it",
+                    stage->name, stage->ins[k].file.shown);
+    }
+    return TGL_OK;
+}
+
 tgl_status tgl_project_run(char **json, tgl_project *project,
                            const tgl_run_options *options, tgl_error *err)
 {
@@ -307,6 +324,8 @@ tgl_status tgl_project_run(char **json, tgl_project *project,
     tgl_status status = tgl__plan_make(&plan, project, o->set, o->n_set, err);
     if (status == TGL_OK)
         status = tgl__plan_select(&plan, o, err);
+    if (status == TGL_OK)
+        status = check_sources(&plan, err);
     if (status == TGL_OK) {
         const char *directory = tgl__store_directory(project, &plan.arena);
         status = directory == NULL ? tgl__fail_nomem(err)
