@@ -143,6 +143,82 @@ expect 0 "$t" run --json
 [ "$(ran)" = 1 ] || bad "a stopped run goes on"
 cd ..
 
+# Ctrl-C in the built-in stages: training in our own threads, simulation in outside programs
+mkdir b && cd b || exit 1
+cat >trigline.yaml <<'YAML'
+catalog:
+  jets: {type: root, filepath: jets.root, load_args: {tree: Jets}}
+params:
+  train:
+    {template: jet-tagger, epochs: 1, batch: 4096, hidden: [4], patience: 0,
+     inputs: {label: label, classes: [g, q, w, z, t]}}
+stages:
+  rows: {run: convert, with: {end: 20000}, deps: [jets], outs: [rows.npz]}
+  train:
+    run: train
+    with: {config: "${train}"}
+    deps: {data: rows.npz}
+    outs: {graph: model/graph.json, history: model/history.json}
+  lower:
+    run: lower
+    deps: {graph: model/graph.json}
+    outs: {program: model/program.tglp, payload: model/payload.tgls}
+  vectors:
+    run: vectors
+    with: {data: 50, random: 50}
+    deps: {program: model/program.tglp, payload: model/payload.tgls, graph: model/graph.json, data: rows.npz}
+    outs: {vectors: model/vectors.npz}
+  firmware:
+    run: firmware
+    deps: {program: model/program.tglp, payload: model/payload.tgls}
+    outs: {firmware: firmware}
+  simulate:
+    run: simulate
+    with: {events: 200}
+    deps: {firmware: firmware, program: model/program.tglp, payload: model/payload.tgls, vectors: model/vectors.npz}
+    metrics: {simulation: results/simulation.json}
+YAML
+cp "${TGL_SOURCE_DIR:?}/examples/data/jets.root" . || exit 1
+# interrupt WORD ARGUMENT...: a run, stopped by Ctrl-C's signal a second after WORD came up on its stderr
+interrupt() {
+    word=$1
+    shift
+    "$t" run "$@" >out 2>err &
+    pid=$!
+    i=0
+    while ! grep -q "^$word" err && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done
+    grep -q "^$word" err || bad "no '$word' within a minute"
+    sleep 1
+    began=$(date +%s)
+    kill -INT $pid
+    wait $pid
+    got=$?
+    [ $got = 130 ] || { bad "stopped in $word: exit code $got, expected 130"; cat err; }
+    [ $(($(date +%s) - began)) -le 15 ] || bad "stopping in $word takes more than 15 seconds"
+    [ "$(grep -c '^trigline: ' err)" = 1 ] || { bad "stopped in $word: one line"; cat err; }
+    find . -name '*.tmp*' | grep -q . && bad "stopped in $word: $(find . -name '*.tmp*')"
+    left=$(ls -A .trigline/tmp .trigline/scratch 2>/dev/null | grep -v '^\.trigline\|^$')
+    [ -z "$left" ] || bad "stopped in $word: $left is left"
+    expect 0 "$t" store verify
+}
+interrupt train --to train --set train.epochs=100000
+[ -e model ] && [ -n "$(ls model)" ] && bad "stopped training leaves $(ls model)"
+if command -v verilator >/dev/null; then
+    interrupt simulate
+    [ -e results/simulation.json ] && bad "a stopped simulation leaves an output"
+    command -v pgrep >/dev/null && pgrep -f "$dir/b/" >/dev/null && bad "outside programs still run: $(pgrep -af "$dir/b/")"
+    expect 0 "$t" run --json
+    [ "$(ran)" = 1 ] || bad "after a stopped simulation only that stage runs"
+    grep -q '"n_different": 0' results/simulation.json || bad "the simulation agrees: $(cat results/simulation.json)"
+else
+    echo "verilator is not installed: the simulation is not stopped"
+    [ "${TGL_REQUIRE_SHARED:-0}" = 1 ] && bad "verilator is not installed"
+    expect 0 "$t" run --to firmware --json
+    [ "$(ran)" = 4 ] || bad "after a stopped training the rest runs"
+fi
+expect 0 "$t" run
+cd ..
+
 # mistakes: one clear line, the right exit code
 mkdir e && cd e || exit 1
 try() { # CODE TEXT, the file on stdin
