@@ -69,9 +69,18 @@ tgl_status tgl__tool_version(char **out, tgl_store *store, const char *program,
 
 /* ---- lineage ---- */
 
-static void add_node(tgl_json *nodes, const char *id, const char *kind,
+static void node_id(char id[4400], const char *kind, const char *label)
+{
+    snprintf(id, 4400, "%s:%.4300s", kind, label);
+}
+
+/* A file's node: "data:path". Stages are "stage:name", so that neither hides the other.
+ */
+static void add_node(tgl_json *nodes, const char *kind, const char *label,
                      const char *digest)
 {
+    char id[4400];
+    node_id(id, kind, label);
     for (size_t i = 0; i < tgl__json_size(nodes); i++)
         if (strcmp(tgl__json_string(tgl__json_get(tgl__json_at(nodes, i), "id"), ""),
                    id) == 0)
@@ -79,17 +88,21 @@ static void add_node(tgl_json *nodes, const char *id, const char *kind,
     tgl_json *node = tgl__json_object();
     tgl__json_put(node, "id", tgl__json_new_string(id));
     tgl__json_put(node, "kind", tgl__json_new_string(kind));
-    tgl__json_put(node, "label", tgl__json_new_string(id));
+    tgl__json_put(node, "label", tgl__json_new_string(label));
     if (digest != NULL && *digest != '\0')
         tgl__json_put(node, "digest", tgl__json_new_string(digest));
     tgl__json_append(nodes, node);
 }
 
-static void add_edge(tgl_json *edges, const char *from, const char *to)
+/* Between a stage and a file: into the stage, or out of it. */
+static void add_edge(tgl_json *edges, const char *stage, const char *file, bool into)
 {
+    char stage_id[4400], file_id[4400];
+    node_id(stage_id, "stage", stage);
+    node_id(file_id, "data", file);
     tgl_json *edge = tgl__json_array();
-    tgl__json_append(edge, tgl__json_new_string(from));
-    tgl__json_append(edge, tgl__json_new_string(to));
+    tgl__json_append(edge, tgl__json_new_string(into ? file_id : stage_id));
+    tgl__json_append(edge, tgl__json_new_string(into ? stage_id : file_id));
     tgl__json_append(edges, edge);
 }
 
@@ -100,20 +113,22 @@ tgl_json *tgl__plan_lineage(const tgl_plan *plan, const tgl_stage *stage)
     bool *marked = tgl__calloc(plan->n_stage + 1, sizeof *marked);
     if (marked != NULL)
         tgl__plan_ancestors(marked, plan, (size_t)(stage - plan->stages));
+    for (size_t i = 0; marked != NULL && i < plan->n_stage;
+         i++) { /* inputs first: they have digests */
+        const tgl_stage *s = &plan->stages[plan->order[i]];
+        for (size_t k = 0; marked[plan->order[i]] && k < s->n_in; k++)
+            add_node(nodes, "data", s->ins[k].file.shown, s->ins[k].digest);
+    }
     for (size_t i = 0; marked != NULL && i < plan->n_stage; i++) {
         const tgl_stage *s = &plan->stages[plan->order[i]];
         if (!marked[plan->order[i]])
             continue;
+        add_node(nodes, "stage", s->name, NULL);
         for (size_t k = 0; k < s->n_in; k++)
-            add_node(nodes, s->ins[k].file.shown, "data", s->ins[k].digest);
-        char id[300];
-        snprintf(id, sizeof id, "%.298s", s->name);
-        add_node(nodes, id, "stage", NULL);
-        for (size_t k = 0; k < s->n_in; k++)
-            add_edge(edges, s->ins[k].file.shown, id);
+            add_edge(edges, s->name, s->ins[k].file.shown, true);
         for (size_t k = 0; k < s->n_out && s != stage; k++) {
-            add_node(nodes, s->outs[k].file.shown, "data", NULL);
-            add_edge(edges, id, s->outs[k].file.shown);
+            add_node(nodes, "data", s->outs[k].file.shown, NULL);
+            add_edge(edges, s->name, s->outs[k].file.shown, false);
         }
     }
     tgl__free(marked);

@@ -67,14 +67,15 @@ static void place(node *nodes, int n, const tgl_json *edges)
         nodes[i].row = used[nodes[i].column]++;
 }
 
+/* Generations run down the page; a generation's members stand side by side. */
 static double left_of(const node *x)
 {
-    return 8 + (double)x->column * (BOX_WIDTH + GAP_X);
+    return 8 + (double)x->row * (BOX_WIDTH + GAP_X);
 }
 
 static double top_of(const node *x)
 {
-    return 8 + (double)x->row * (BOX_HEIGHT + GAP_Y);
+    return 8 + (double)x->column * (BOX_HEIGHT + GAP_Y);
 }
 
 static void draw_edges(tgl_buffer *out, const node *nodes, int n, const tgl_json *edges)
@@ -85,14 +86,14 @@ static void draw_edges(tgl_buffer *out, const node *nodes, int n, const tgl_json
         int b = find(nodes, n, tgl__json_string(tgl__json_at(edge, 1), ""));
         if (a < 0 || b < 0)
             continue;
-        double x0 = left_of(&nodes[a]) + BOX_WIDTH,
-               y0 = top_of(&nodes[a]) + BOX_HEIGHT / 2.0;
-        double x1 = left_of(&nodes[b]), y1 = top_of(&nodes[b]) + BOX_HEIGHT / 2.0,
-               bend = fmax(24, (x1 - x0) / 2);
+        double x0 = left_of(&nodes[a]) + BOX_WIDTH / 2.0,
+               y0 = top_of(&nodes[a]) + BOX_HEIGHT;
+        double x1 = left_of(&nodes[b]) + BOX_WIDTH / 2.0, y1 = top_of(&nodes[b]);
+        double bend = fmax(18, (y1 - y0) / 3);
         tgl__buffer_printf(out,
                            "<path class=\"edge\" d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f "
-                           "%.1fm-5 -4l5 4l-5 4\"/>",
-                           x0, y0, x0 + bend, y0, x1 - bend, y1, x1, y1);
+                           "%.1fm-4 -5l4 5l4 -5\"/>",
+                           x0, y0, x0, y0 + bend, x1, y1 - bend, x1, y1);
     }
 }
 
@@ -107,9 +108,10 @@ static void draw_node(tgl_buffer *out, const node *x)
                        "</title><rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%d\" "
                        "height=\"%d\" rx=\"%d\"/>",
                        left_of(x), top_of(x), BOX_WIDTH, BOX_HEIGHT, step ? 20 : 4);
+    const char *name =
+        strrchr(x->label, '/') != NULL ? strrchr(x->label, '/') + 1 : x->label;
     char shown[24], digest[16] = "";
-    snprintf(shown, sizeof shown, strlen(x->label) > 21 ? "%.20s\xe2\x80\xa6" : "%s",
-             x->label);
+    snprintf(shown, sizeof shown, strlen(name) > 21 ? "%.20s\xe2\x80\xa6" : "%s", name);
     if (strncmp(x->digest, "sha256:", 7) == 0)
         snprintf(digest, sizeof digest, "%.12s", x->digest + 7);
     double middle = left_of(x) + BOX_WIDTH / 2.0;

@@ -32,7 +32,7 @@ static size_t capped(size_t n)
 
 static bool draw_training(tgl_buffer *out, const tgl_report_documents *d)
 {
-    static const char *const keys[] = {"train_loss", "validation_loss"};
+    static const char *const keys[] = {"loss", "validation_loss"};
     static const char *const labels[] = {"training", "validation"};
     const tgl_json *epochs = tgl__json_get(d->history, "epochs");
     size_t n = capped(tgl__json_size(epochs)), n_series = 0;
@@ -63,12 +63,12 @@ static bool draw_training(tgl_buffer *out, const tgl_report_documents *d)
             y.log = false; /* within one decade a logarithmic axis hides the shape */
         tgl__axis_finish(&x);
         tgl__axis_finish(&y);
-        tgl_frame f =
-            tgl__frame_begin(out, "Training and validation loss by epoch", x, y);
+        tgl_frame f = tgl__frame_begin(out, "Training and validation loss by epoch", x, y,
+                                       &(tgl_key){shown, series, n_series});
         for (size_t s = 0; s < n_series; s++)
             tgl__frame_line(&f, series[s], points + series[s] * MAX_POINT,
                             count[series[s]]);
-        tgl__frame_key(&f, shown, series, n_series, false);
+
         tgl__svg_end(out);
     }
     tgl__free(points);
@@ -92,10 +92,8 @@ static bool draw_scores(tgl_buffer *out, const tgl_report_documents *d)
     size_t n = 0;
     tgl_axis x = named(empty_log, "network score + 1 (integer code)");
     tgl_axis y = named(empty_log, "share of events per bin");
-    for (size_t i = 0; i < n_edge; i++) {
+    for (size_t i = 0; i < n_edge; i++)
         edge[i] = tgl__json_real(tgl__json_at(edges, i), 0) + 1;
-        tgl__axis_include(&x, edge[i]);
-    }
     const char *zero_bias = tgl__json_string(
         tgl__json_get(tgl__json_get(d->physics, "zero_bias"), "name"), "");
     for (size_t i = 0; n < MAX_SERIES && tgl__json_entry(samples, i, &name, &counts);
@@ -105,7 +103,11 @@ static bool draw_scores(tgl_buffer *out, const tgl_report_documents *d)
             total += tgl__json_real(tgl__json_at(counts, b), 0);
         for (size_t b = 0; b + 1 < n_edge; b++) {
             height[n][b] = tgl__json_real(tgl__json_at(counts, b), 0) / fmax(total, 1);
+            if (height[n][b] == 0)
+                continue;
             tgl__axis_include(&y, height[n][b]);
+            tgl__axis_include(&x, edge[b]); /* the axis spans what is filled */
+            tgl__axis_include(&x, edge[b + 1]);
         }
         labels[n] = name;
         /* zero bias has colour 0 and signals 1, 2 … by name, here and in the ROC */
@@ -115,10 +117,11 @@ static bool draw_scores(tgl_buffer *out, const tgl_report_documents *d)
         return false;
     tgl__axis_finish(&x);
     tgl__axis_finish(&y);
-    tgl_frame f = tgl__frame_begin(out, "Score distributions", x, y);
+    tgl_frame f =
+        tgl__frame_begin(out, "Score distributions", x, y, &(tgl_key){labels, series, n});
     for (size_t s = 0; s < n; s++)
         tgl__frame_steps(&f, series[s], edge, height[s], n_edge - 1);
-    tgl__frame_key(&f, labels, series, n, false);
+
     tgl__svg_end(out);
     return true;
 }
@@ -160,7 +163,7 @@ static bool draw_rate(tgl_buffer *out, const tgl_report_documents *d)
     if (used > 0) {
         tgl__axis_finish(&x);
         tgl__axis_finish(&y);
-        tgl_frame f = tgl__frame_begin(out, "Rate against threshold", x, y);
+        tgl_frame f = tgl__frame_begin(out, "Rate against threshold", x, y, NULL);
         tgl__frame_band(&f, 0, points, used);
         tgl__frame_line(&f, 0, points, used);
         mark_working_points(&f, d);
@@ -286,12 +289,13 @@ static bool draw_roc(tgl_buffer *out, const tgl_report_documents *d)
         tgl__axis_finish(&x);
         tgl__axis_finish(&y);
         tgl_frame f =
-            tgl__frame_begin(out, "Signal efficiency against false-positive rate", x, y);
+            tgl__frame_begin(out, "Signal efficiency against false-positive rate", x, y,
+                             &(tgl_key){labels, series, n});
         for (size_t s = 0; s < n; s++) {
             tgl__frame_band(&f, series[s] % 8, points + s * MAX_POINT, count[s]);
             tgl__frame_line(&f, series[s] % 8, points + s * MAX_POINT, count[s]);
         }
-        tgl__frame_key(&f, labels, series, n, true);
+
         tgl__svg_end(out);
     }
     tgl__free(points);
@@ -352,12 +356,13 @@ static bool draw_turn_on(tgl_buffer *out, const tgl_report_documents *d)
     }
     if (total > 0) {
         tgl__axis_finish(&x);
-        tgl_frame f = tgl__frame_begin(out, "Turn-on", x, y);
+        tgl_frame f =
+            tgl__frame_begin(out, "Turn-on", x, y, &(tgl_key){labels, series, n + 1});
         for (size_t s = 0; s <= n; s++) {
             tgl__frame_line(&f, series[s], points + s * MAX_POINT, count[s]);
             tgl__frame_points(&f, series[s], points + s * MAX_POINT, count[s], labels[s]);
         }
-        tgl__frame_key(&f, labels, series, n + 1, true);
+
         tgl__svg_end(out);
     }
     tgl__free(points);
@@ -399,13 +404,13 @@ static bool draw_pileup(tgl_buffer *out, const tgl_report_documents *d)
     if (total > 0) {
         tgl__axis_finish(&x);
         tgl__axis_finish(&y);
-        tgl_frame f =
-            tgl__frame_begin(out, "Accepted share of zero bias against pile-up", x, y);
+        tgl_frame f = tgl__frame_begin(out, "Accepted share of zero bias against pile-up",
+                                       x, y, &(tgl_key){labels, series, n});
         for (size_t s = 0; s < n; s++) {
             tgl__frame_line(&f, series[s], points + s * MAX_POINT, count[s]);
             tgl__frame_points(&f, series[s], points + s * MAX_POINT, count[s], labels[s]);
         }
-        tgl__frame_key(&f, labels, series, n, true);
+
         tgl__svg_end(out);
     }
     tgl__free(points);

@@ -24,8 +24,8 @@ static const char resources[] =
     "cycles\":7,\"clock_mhz\":360,"
     "\"power_w\":-1}]";
 static const char history[] =
-    "{\"epochs\":[{\"train_loss\":2.5,\"validation_loss\":2.6},{\"train_loss\":0.3,"
-    "\"validation_loss\":0.35},{\"train_loss\":0.2,\"validation_loss\":0.3}]}";
+    "{\"epochs\":[{\"loss\":2.5,\"validation_loss\":2.6},{\"loss\":0.3,"
+    "\"validation_loss\":0.35},{\"loss\":0.2,\"validation_loss\":0.3}]}";
 static const char selection[] = "{\"axes\":[{\"label\":\"ttbar\"},{\"label\":\"LUT\"},{"
                                 "\"label\":\"latency\"}],\"chosen\":\"a\",\"candidates\":"
                                 "[{\"name\":\"a\",\"verdict\":\"accepted\",\"radar\":[0."

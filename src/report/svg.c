@@ -157,15 +157,43 @@ static void draw_ticks(const tgl_frame *f, bool horizontal)
         draw_tick(f, horizontal, axis->lo + i * step);
 }
 
-tgl_frame tgl__frame_begin(tgl_buffer *out, const char *title, tgl_axis x, tgl_axis y)
+enum { KEY_ROW = 18 };
+
+/* Place the key's entries from left to right, a new row when one is full; with `out` also
+ * draw them. */
+static int key_rows(tgl_buffer *out, const tgl_key *key)
 {
-    tgl_frame f = {out, x, y, 72, 16, WIDTH - 72 - 20, HEIGHT - 16 - 52};
-    tgl__svg_begin(out, WIDTH, HEIGHT, title);
+    double x = 72;
+    int row = 0;
+    for (size_t i = 0; key != NULL && i < key->n; i++) {
+        double width = 34 + 6.6 * (double)strlen(key->labels[i]);
+        if (x > 72 && x + width > WIDTH - 10) {
+            x = 72;
+            row++;
+        }
+        if (out != NULL) {
+            double y = 16 + KEY_ROW * (double)row;
+            tgl__buffer_printf(out, "<path class=\"line s%d\" d=\"M%.1f %.1fh16\"/>",
+                               key->series[i], x, y - 4);
+            tgl__svg_text(out, x + 22, y, "key", key->labels[i]);
+        }
+        x += width;
+    }
+    return key == NULL || key->n == 0 ? 0 : row + 1;
+}
+
+tgl_frame tgl__frame_begin(tgl_buffer *out, const char *title, tgl_axis x, tgl_axis y,
+                           const tgl_key *key)
+{
+    double top = 12 + KEY_ROW * (double)key_rows(NULL, key), height = HEIGHT - 16 - 52;
+    tgl_frame f = {out, x, y, 72, top, WIDTH - 72 - 20, height};
+    tgl__svg_begin(out, WIDTH, top + height + 52, title);
+    key_rows(out, key);
     draw_ticks(&f, true);
     draw_ticks(&f, false);
     tgl__buffer_printf(out, "<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>", f.left,
                        f.top, f.top + f.height, f.left + f.width);
-    tgl__svg_text(out, f.left + f.width / 2, HEIGHT - 12, "label mid", x.label);
+    tgl__svg_text(out, f.left + f.width / 2, f.top + f.height + 40, "label mid", x.label);
     tgl__buffer_printf(
         out, "<text transform=\"translate(18 %.1f) rotate(-90)\" class=\"label mid\">",
         f.top + f.height / 2);
@@ -241,26 +269,6 @@ void tgl__frame_mark_x(const tgl_frame *f, double x, const char *label)
     tgl__buffer_text(f->out, "</text>");
 }
 
-void tgl__frame_key(const tgl_frame *f, const char *const *labels, const int *series,
-                    size_t n, bool left)
-{
-    size_t longest = 0;
-    for (size_t i = 0; i < n; i++)
-        longest = strlen(labels[i]) > longest ? strlen(labels[i]) : longest;
-    double width = 34 + 7.0 * (double)longest,
-           x = left ? f->left + 10 : f->left + f->width - width - 6;
-    tgl__buffer_printf(f->out,
-                       "<rect class=\"keybox\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
-                       "height=\"%.1f\" rx=\"4\"/>",
-                       x, f->top + 6, width, 8 + 18 * (double)n);
-    for (size_t i = 0; i < n; i++) {
-        double y = f->top + 20 + 18 * (double)i;
-        tgl__buffer_printf(f->out, "<path class=\"line s%d\" d=\"M%.1f %.1fh16\"/>",
-                           series[i], x + 6, y - 4);
-        tgl__svg_text(f->out, x + 28, y, "key", labels[i]);
-    }
-}
-
 void tgl__plot_css(tgl_buffer *out, const char *root)
 {
     static const char *const light[8] = {"#2f6db3", "#c8453b", "#1f8a70", "#c27c0e",
@@ -293,7 +301,7 @@ void tgl__plot_css(tgl_buffer *out, const char *root)
              ".error{fill:none;stroke-width:1.8;"
              "stroke-linejoin:round}.plot .error{stroke-width:1.2}.plot "
              ".band{stroke:none;opacity:.18}"
-             ".plot .keybox{fill:var(--paper);opacity:.86}.plot .box{fill:var(--panel);"
+             ".plot .box{fill:var(--panel);"
              "stroke:var(--rule)}.plot "
              ".edge{fill:none;stroke:var(--muted);stroke-width:1.2}\n");
     for (int i = 0; i < 8; i++)

@@ -35,8 +35,18 @@ void tgl__axis_include(tgl_axis *axis, double value);
 /* Round the ends outward to ticks; an empty axis becomes 0 … 1. */
 void tgl__axis_finish(tgl_axis *axis);
 
-/* Begin a plot: svg element, grid, ticks, labels. Axes must be finished. */
-tgl_frame tgl__frame_begin(tgl_buffer *out, const char *title, tgl_axis x, tgl_axis y);
+/* What the series are called; drawn in rows above the plotting area, where nothing
+ * overlaps it. */
+typedef struct tgl_key {
+    const char *const *labels;
+    const int *series;
+    size_t n;
+} tgl_key;
+
+/* Begin a plot: svg element, key (NULL: none), grid, ticks, labels. Axes must be
+ * finished. */
+tgl_frame tgl__frame_begin(tgl_buffer *out, const char *title, tgl_axis x, tgl_axis y,
+                           const tgl_key *key);
 double tgl__frame_x(const tgl_frame *frame, double x); /* clamped to the plotting area */
 double tgl__frame_y(const tgl_frame *frame, double y);
 
@@ -53,10 +63,6 @@ void tgl__frame_points(const tgl_frame *frame, int series, const tgl_point *poin
 void tgl__frame_band(const tgl_frame *frame, int series, const tgl_point *points,
                      size_t n); /* lo … hi */
 void tgl__frame_mark_x(const tgl_frame *frame, double x, const char *label);
-/* Key entries in the upper right (or left) corner, one a series. */
-void tgl__frame_key(const tgl_frame *frame, const char *const *labels, const int *series,
-                    size_t n, bool left);
-
 /* The style sheet of every plot: colours as variables, light and dark. `root` is the
  * selector the variables go on. */
 void tgl__plot_css(tgl_buffer *out, const char *root);
