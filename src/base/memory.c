@@ -32,7 +32,8 @@ void *tgl__malloc(size_t size)
 
 void *tgl__calloc(size_t count, size_t size)
 {
-    if (!allocation_allowed())
+    size_t bytes;
+    if (!tgl__mul_size(&bytes, count, size) || !allocation_allowed())
         return NULL;
     return calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
 }

@@ -13,6 +13,7 @@
 typedef struct tgl_source_text {
     char *path, *shown, *text;
     size_t size;
+    tgl_yaml_map *map; /* where its keys stand */
 } tgl_source_text;
 
 struct tgl_project {

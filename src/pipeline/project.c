@@ -44,7 +44,7 @@ const char *tgl__project_where(char out[300], const tgl_project *project, ...)
     for (size_t depth = n; depth > 0; depth--) /* as near as it can be found */
         for (size_t i = 0; i < project->n_source; i++) {
             const tgl_source_text *s = &project->sources[i];
-            size_t line = tgl__yaml_line(s->text, s->size, path, depth);
+            size_t line = tgl__yaml_map_line(s->map, path, depth);
             if (line == 0)
                 continue;
             snprintf(out, 300, "%.250s:%zu", s->shown, line);
@@ -183,7 +183,7 @@ static tgl_status merge(tgl_json *into, const tgl_json *from, const char *shown,
     return TGL_OK;
 }
 
-static tgl_status parse_source(tgl_json **out, const tgl_source_text *s, tgl_error *err)
+static tgl_status parse_source(tgl_json **out, tgl_source_text *s, tgl_error *err)
 {
     tgl_json *root = NULL;
     TGL_TRY(tgl__yaml_parse(&root, s->text, s->size, s->shown, err));
@@ -192,6 +192,7 @@ static tgl_status parse_source(tgl_json **out, const tgl_source_text *s, tgl_err
         return tgl__fail(err, TGL_EFORMAT, "%s: expected a mapping with 'stages'",
                          s->shown);
     }
+    s->map = tgl__yaml_map_new(s->text, s->size);
     *out = root;
     return TGL_OK;
 }
@@ -321,6 +322,7 @@ void tgl_project_close(tgl_project *project)
         tgl__free(project->sources[i].path);
         tgl__free(project->sources[i].shown);
         tgl__free(project->sources[i].text);
+        tgl__yaml_map_free(project->sources[i].map);
     }
     tgl__free(project->sources);
     tgl__json_free(project->root);

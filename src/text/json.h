@@ -34,6 +34,13 @@ tgl_status tgl__yaml_read(tgl_json **out, const char *path, tgl_error *err);
 /* Line (from 1) of the key or list item that `path` leads to (keys; list indices as
  * decimal text) in a YAML text; 0 when it is not there. For messages. */
 size_t tgl__yaml_line(const char *text, size_t n, const char *const *path, size_t n_path);
+/* The same for many questions about one text that was parsed before: read once. NULL when
+ * it is no YAML or memory is out, which answers 0. */
+typedef struct tgl_yaml_map tgl_yaml_map;
+tgl_yaml_map *tgl__yaml_map_new(const char *text, size_t n);
+size_t tgl__yaml_map_line(const tgl_yaml_map *map, const char *const *path,
+                          size_t n_path);
+void tgl__yaml_map_free(tgl_yaml_map *map);
 
 /* Canonical text: keys sorted, no blanks, reals with 17 digits; the same tree gives the
  * same bytes. */

@@ -315,25 +315,52 @@ static int step_into(yaml_document_t *document, const yaml_node_t *node, const c
     return 0;
 }
 
-size_t tgl__yaml_line(const char *text, size_t n, const char *const *path, size_t n_path)
+struct tgl_yaml_map {
+    yaml_document_t document;
+};
+
+tgl_yaml_map *tgl__yaml_map_new(const char *text, size_t n)
 {
     yaml_parser_t parser;
-    yaml_document_t document;
-    size_t line = 0;
-    if (n > TEXT_LIMIT || !yaml_parser_initialize(&parser))
-        return 0;
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
-    if (yaml_parser_load(&parser, &document)) {
-        yaml_node_t *node = yaml_document_get_root_node(&document);
-        size_t depth = 0;
-        for (; node != NULL && depth < n_path; depth++) {
-            int id = step_into(&document, node, path[depth], &line);
-            node = id == 0 ? NULL : yaml_document_get_node(&document, id);
-        }
-        if (depth < n_path || node == NULL)
-            line = 0;
-        yaml_document_delete(&document);
+    tgl_yaml_map *map = tgl__calloc(1, sizeof *map);
+    bool good = map != NULL && n <= TEXT_LIMIT && yaml_parser_initialize(&parser);
+    if (good) {
+        yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
+        good = yaml_parser_load(&parser, &map->document);
+        yaml_parser_delete(&parser);
     }
-    yaml_parser_delete(&parser);
+    if (good)
+        return map;
+    tgl__free(map);
+    return NULL;
+}
+
+size_t tgl__yaml_map_line(const tgl_yaml_map *map, const char *const *path, size_t n_path)
+{
+    if (map == NULL)
+        return 0;
+    yaml_document_t *document = (yaml_document_t *)(uintptr_t)&map->document;
+    yaml_node_t *node = yaml_document_get_root_node(document);
+    size_t line = 0, depth = 0;
+    for (; node != NULL && depth < n_path; depth++) {
+        int id = step_into(document, node, path[depth], &line);
+        node = id == 0 ? NULL : yaml_document_get_node(document, id);
+    }
+    return depth < n_path || node == NULL ? 0 : line;
+}
+
+void tgl__yaml_map_free(tgl_yaml_map *map)
+{
+    if (map == NULL)
+        return;
+    yaml_document_delete(&map->document);
+    tgl__free(map);
+}
+
+size_t tgl__yaml_line(const char *text, size_t n, const char *const *path, size_t n_path)
+{
+    tgl_yaml_map *map = tgl__yaml_map_new(text, n);
+    size_t line = tgl__yaml_map_line(map, path, n_path);
+    tgl__yaml_map_free(map);
     return line;
 }
