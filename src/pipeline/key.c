@@ -219,10 +219,31 @@ static tgl_status hash_inputs(tgl_stage *stage, const tgl_plan *plan, tgl_store 
     return TGL_OK;
 }
 
+/* The lineage names every file's digest, also of stages that this run was not asked for:
+ * what a page shows must not depend on which stages happened to run together. */
+static tgl_status hash_ancestors(tgl_plan *plan, const tgl_stage *stage, tgl_store *store,
+                                 const tgl_progress *progress, tgl_error *err)
+{
+    bool *marked = tgl__calloc(plan->n_stage + 1, sizeof *marked);
+    if (marked == NULL)
+        return tgl__fail_nomem(err);
+    tgl__plan_ancestors(marked, plan, (size_t)(stage - plan->stages));
+    tgl_status status = TGL_OK;
+    for (size_t i = 0; status == TGL_OK && i < plan->n_stage; i++) {
+        tgl_stage *s = &plan->stages[i];
+        if (marked[i] && s != stage && s->n_in > 0 && s->ins[0].digest[0] == '\0')
+            status = hash_inputs(s, plan, store, progress, err);
+    }
+    tgl__free(marked);
+    return status;
+}
+
 tgl_status tgl__stage_key(tgl_plan *plan, tgl_stage *stage, tgl_store *store, bool keep,
                           const tgl_progress *progress, tgl_error *err)
 {
     TGL_TRY(hash_inputs(stage, plan, store, progress, err));
+    if (stage->kind != NULL && stage->kind->wants_lineage)
+        TGL_TRY(hash_ancestors(plan, stage, store, progress, err));
     tgl_json *spec = tgl__json_object();
     bool good =
         tgl__json_put(spec, "schema", tgl__json_new_string("trigline.step-spec/1"));
