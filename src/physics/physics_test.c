@@ -255,6 +255,14 @@ static void physics_first_then_resources(void **state)
     assert_null(tgl__json_get(weak, "resources")); /* never looked at */
     tgl__json_free(json);
     tgl_free(text);
+    /* a gate written wrongly must not pass in silence */
+    static const char *const wrong[] = {
+        "{\"physics\":5}",
+        "{\"physics\":[{\"metric\":\"eff\",\"max\":1,\"min\":\"0.5\"}]}",
+        "{\"physics\":[{\"metric\":\"eff\"}]}", "{\"resource\":[]}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(tgl_physics_select(&text, candidates, wrong[i], NULL),
+                         TGL_EFORMAT);
     static const char power[] = "{\"resources\":[{\"metric\":\"power_w\",\"max\":5}]}";
     assert_int_equal(tgl_physics_select(&text, candidates, power, NULL), TGL_OK);
     assert_non_null(strstr(text, "\"not measured\""));
