@@ -1,6 +1,6 @@
 """LUTs (Yosys), pipeline stages and build time of trigline's Verilog against da4ml's for the same weights; JSON on stdout.
 
-    tools/peer-python bench/firmware/run.py [--build build/release] [--seed 1] [--no-synth]
+    tools/peer-python bench/firmware/bench.py [--build build/release] [--seed 1] [--no-synth]
 
 A 16-64-32-32-5 network: seeded random 6-bit weights (unit 1/16), 8-bit inputs and activations, ReLU, exact sums. da4ml traces, solves
 and writes Verilog with its defaults, staged with its latency cutoff of 5 levels; trigline at 364 MHz, which is 5 levels too. Both cores

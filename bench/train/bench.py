@@ -1,7 +1,7 @@
 """One epoch of the jet tagger (16-64-32-32-5, Adam, 50,000 jets) by trigline and by its peers on the same processors in the same
 run; JSON on stdout.
 
-    tools/peer-python bench/train/run.py [--build build/release] [--cores 1 2] [--batch 1024] [--epochs 12]
+    tools/peer-python bench/train/bench.py [--build build/release] [--cores 1 2] [--batch 1024] [--epochs 12]
 
 trigline trains with every quantiser in place (fake-quantised weights, biases, activations, straight-through gradients) and takes the
 training loss and accuracy along. The peers train the plain float32 network, their easiest case, without metrics:
