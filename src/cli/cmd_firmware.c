@@ -5,6 +5,7 @@
 
 #include <trigline/emulate.h>
 #include <trigline/firmware.h>
+#include <trigline/model.h>
 
 #include "cli/cli.h"
 
@@ -89,6 +90,12 @@ static tgl_status read_payload(tgl_payload **out, const tgl_program *program,
     if (status == TGL_OK)
         status = name_file(err, path, tgl_payload_decode(out, program, bytes, size, err));
     free(bytes);
+    uint8_t digest[32];
+    if (status == TGL_OK)
+        status = tgl_model_program_digest(digest, NULL, program, err);
+    if (status == TGL_OK && memcmp(digest, tgl_payload_program_digest(*out), 32) != 0)
+        status =
+            fail(err, TGL_EFORMAT, "the payload was made for another program:", path);
     return status;
 }
 

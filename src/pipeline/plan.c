@@ -47,7 +47,7 @@ static tgl_status add_stage(tgl_plan *plan, const char *base, const char *suffix
     return tgl__stage_read(stage, plan, done, place, err);
 }
 
-static tgl_status item_name(char out[128], const tgl_json *item, size_t index)
+static void item_name(char out[128], const tgl_json *item, size_t index)
 {
     const char *text = tgl__json_string(item, NULL);
     if (text != NULL)
@@ -56,10 +56,6 @@ static tgl_status item_name(char out[128], const tgl_json *item, size_t index)
         snprintf(out, 128, "%lld", (long long)tgl__json_int(item, 0));
     else
         snprintf(out, 128, "%zu", index);
-    for (char *c = out; *c != '\0'; c++)
-        if (*c == '/' || *c == ' ')
-            *c = '_';
-    return TGL_OK;
 }
 
 /* foreach/do: one stage per item, "name@item" or "name@key". */
@@ -81,13 +77,16 @@ static tgl_status add_loop(tgl_plan *plan, const char *name, const tgl_json *spe
         return tgl__fail(err, TGL_ELIMIT, "%s: 'foreach': more than 1000 items", place);
     const tgl_json *body = tgl__json_get(spec, "do");
     for (size_t i = 0; i < tgl__json_size(list); i++) {
-        char suffix[128];
+        char suffix[128] = "";
         const char *key = NULL;
         value = is_list ? tgl__json_at(list, i) : NULL;
         if (is_list)
-            TGL_TRY(item_name(suffix, value, i));
+            item_name(suffix, value, i);
         else if (tgl__json_entry(list, i, &key, &value))
             snprintf(suffix, sizeof suffix, "%.127s", key);
+        for (char *c = suffix; *c != '\0'; c++) /* it also names logs and scratch */
+            if (*c == '/' || *c == ' ')
+                *c = '_';
         scope.item = value;
         scope.key = key;
         TGL_TRY(add_stage(plan, name, suffix, body, &scope, err));

@@ -1,10 +1,14 @@
 /* The scheduler: whatever is ready runs, several at once if asked; then the records are
  * attached to the package. */
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -312,6 +316,33 @@ static tgl_status check_sources(const tgl_plan *plan, tgl_error *err)
     return TGL_OK;
 }
 
+/* Two runs at once would clear each other's outputs. The lock goes with the descriptor.
+ */
+static tgl_status lock_project(int *fd, const char *directory, tgl_error *err)
+{
+    char *path = tgl__path_join(directory, "run.lock");
+    if (path == NULL)
+        return tgl__fail_nomem(err);
+    tgl_status status = TGL_OK;
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (*fd < 0)
+        status = tgl__fail_errno(err, "cannot lock", path);
+    else if (flock(*fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        status = tgl__fail(err, TGL_EIO, "another run is under way: it holds '%s'", path);
+    tgl__free(path);
+    return status;
+}
+
+static tgl_status open_store(tgl_store **store, int *lock, const tgl_project *project,
+                             tgl_plan *plan, tgl_error *err)
+{
+    const char *directory = tgl__store_directory(project, &plan->arena);
+    if (directory == NULL)
+        return tgl__fail_nomem(err);
+    TGL_TRY(tgl_store_open(store, directory, 1, err));
+    return lock_project(lock, directory, err);
+}
+
 tgl_status tgl_project_run(char **json, tgl_project *project,
                            const tgl_run_options *options, tgl_error *err)
 {
@@ -320,17 +351,15 @@ tgl_status tgl_project_run(char **json, tgl_project *project,
     double start = now_s();
     tgl_plan plan;
     tgl_store *store = NULL;
+    int lock = -1;
     char package[72] = "";
     tgl_status status = tgl__plan_make(&plan, project, o->set, o->n_set, err);
     if (status == TGL_OK)
         status = tgl__plan_select(&plan, o, err);
     if (status == TGL_OK)
         status = check_sources(&plan, err);
-    if (status == TGL_OK) {
-        const char *directory = tgl__store_directory(project, &plan.arena);
-        status = directory == NULL ? tgl__fail_nomem(err)
-                                   : tgl_store_open(&store, directory, 1, err);
-    }
+    if (status == TGL_OK)
+        status = open_store(&store, &lock, project, &plan, err);
     if (status == TGL_OK) {
         status = run_all(&plan, store, o, err);
         if (status == TGL_OK)
@@ -342,6 +371,8 @@ tgl_status tgl_project_run(char **json, tgl_project *project,
         }
     }
     tgl_store_close(store);
+    if (lock >= 0)
+        close(lock);
     tgl__plan_release(&plan);
     return status;
 }

@@ -189,9 +189,15 @@ tgl_json *tgl__json_get(const tgl_json *object, const char *key)
 bool tgl__json_entry(const tgl_json *object, size_t index, const char **key,
                      tgl_json **value)
 {
-    void *iter = json_object_iter(in(object));
-    for (size_t i = 0; i < index && iter != NULL; i++)
+    /* a loop goes on from the key of the call before: no walk from the start each time */
+    void *iter = index > 0 && *key != NULL ? json_object_iter_at(in(object), *key) : NULL;
+    if (iter != NULL) {
         iter = json_object_iter_next(in(object), iter);
+    } else {
+        iter = json_object_iter(in(object));
+        for (size_t i = 0; i < index && iter != NULL; i++)
+            iter = json_object_iter_next(in(object), iter);
+    }
     if (iter == NULL)
         return false;
     *key = json_object_iter_key(iter);

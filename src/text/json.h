@@ -65,7 +65,8 @@ const char *tgl__json_string(const tgl_json *value, const char *fallback);
 size_t tgl__json_size(const tgl_json *value); /* of arrays and objects, else 0 */
 tgl_json *tgl__json_at(const tgl_json *array, size_t index); /* NULL outside */
 tgl_json *tgl__json_get(const tgl_json *object, const char *key);
-/* Entry `index` of an object in insertion order; false past the end. */
+/* The entries of an object in insertion order, for index = 0, 1, 2 …; false past the end.
+ * Above 0, *key must still be what the call for index - 1 gave, or NULL. */
 bool tgl__json_entry(const tgl_json *object, size_t index, const char **key,
                      tgl_json **value);
 

@@ -130,10 +130,12 @@ stages:
   quick: {cmd: "echo 1 > q.txt", outs: [q.txt]}
   slow: {cmd: "echo half > s.txt; test -e fast || sleep 60", deps: [q.txt], outs: [s.txt]}
 YAML
-"$t" run >out 2>err &
+"$t" run >first.out 2>first.err &
 pid=$!
 i=0
 while [ ! -e s.txt ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+expect 3 "$t" run
+has err "another run is under way"
 kill -TERM $pid
 wait $pid
 [ $? = 130 ] || bad "a stopped run answers 130"

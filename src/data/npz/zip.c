@@ -146,6 +146,7 @@ tgl_status tgl__zip_list(tgl_zip_entry **entries, size_t *n_entry, tgl_arena *ar
     if (list == NULL)
         return tgl__fail_nomem(err);
     size_t at = dir.at, end = dir.at + dir.size;
+    uint64_t left = dir.at; /* members stand in front of the directory, once each */
     for (uint64_t i = 0; i < dir.n_entry; i++) {
         if (end - at < CENTRAL_SIZE || tgl__le32(bytes + at) != CENTRAL_SIGNATURE)
             return tgl__fail_at(err, TGL_EFORMAT, at,
@@ -169,6 +170,10 @@ tgl_status tgl__zip_list(tgl_zip_entry **entries, size_t *n_entry, tgl_arena *ar
         widen(e, &local, p + CENTRAL_SIZE + n_name, n_extra);
         TGL_TRY(check_entry(e, tgl__le16(p + 8), at, path, err));
         TGL_TRY(locate(e, local, bytes, size, path, err));
+        if (e->packed > left)
+            return tgl__fail_at(err, TGL_EFORMAT, at,
+                                "'%s': member '%s' overlaps another", path, e->name);
+        left -= e->packed;
         at += CENTRAL_SIZE + n_name + n_extra + n_comment;
     }
     *entries = list;

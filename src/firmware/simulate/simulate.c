@@ -165,7 +165,9 @@ static tgl_status build_model(session *s, bool debug, tgl_error *err)
         goto out;
     TGL_TRY_GOTO(tgl__make_dirs(build, err));
     TGL_TRY_GOTO(tgl__file_write(cpp, harness.bytes, harness.size, err));
-    TGL_TRY_GOTO(run_verilator(s, build, debug, err));
+    status = run_verilator(s, build, debug, err);
+    if (status != TGL_OK) /* a model cut short would be taken for a finished one */
+        (void)!tgl__remove_tree(build, NULL);
 out:
     tgl__buffer_release(&harness);
     tgl__free(root);

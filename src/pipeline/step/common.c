@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <trigline/data.h>
+#include <trigline/model.h>
 
 enum { JSON_LIMIT = 256 * 1024 * 1024 };
 
@@ -18,6 +19,17 @@ tgl_status tgl__step_graph(tgl_graph **out, const tgl_step *step, tgl_error *err
     return status;
 }
 
+/* Slots of two programs may look alike: the digest says which one is meant. */
+static tgl_status check_same_program(const tgl_payload *payload,
+                                     const tgl_program *program, tgl_error *err)
+{
+    uint8_t digest[32];
+    TGL_TRY(tgl_model_program_digest(digest, NULL, program, err));
+    if (memcmp(digest, tgl_payload_program_digest(payload), sizeof digest) == 0)
+        return TGL_OK;
+    return tgl__fail(err, TGL_EFORMAT, "the payload was made for another program");
+}
+
 static tgl_status read_payload(tgl_payload **out, const tgl_program *program,
                                const char *path, tgl_error *err)
 {
@@ -25,6 +37,13 @@ static tgl_status read_payload(tgl_payload **out, const tgl_program *program,
     TGL_TRY(tgl__file_map(&map, path, err));
     tgl_status status = tgl_payload_decode(out, program, map.bytes, map.size, err);
     tgl__file_unmap(&map);
+    if (status == TGL_OK) {
+        status = check_same_program(*out, program, err);
+        if (status != TGL_OK) {
+            tgl_payload_free(*out);
+            *out = NULL;
+        }
+    }
     return status == TGL_OK ? TGL_OK : tgl__fail_context(err, status, "%s", path);
 }
 
