@@ -42,6 +42,18 @@ head -c 100 "$work/p.tglp" >"$work/cut.tglp"
 expect 3 "trigline:" "$tool" model diff "$work/g.json" "$work/cut.tglp"
 expect 3 "No such file" "$tool" model info "$work/absent.json"
 expect 2 "" "$tool" model run "$work/g.json"
+# a payload belongs to one program, even where another has the same slots
+cat >"$work/trigline.yaml" <<'YAML'
+stages:
+  a: {run: lower, deps: {graph: g.json}, outs: {program: a.tglp, payload: a.tgls}}
+  b: {run: lower, deps: {graph: other.json}, outs: {program: b.tglp, payload: b.tgls}}
+  good: {run: vectors, with: {random: 10}, deps: {program: a.tglp, payload: a.tgls, graph: g.json}, outs: {vectors: a.npz}}
+  bad: {run: vectors, with: {random: 10}, deps: {program: a.tglp, payload: b.tgls, graph: g.json}, outs: {vectors: b.npz}}
+YAML
+expect 0 "3 run" "$tool" run -C "$work" good b
+expect 3 "b.tgls.*the payload was made for another program" "$tool" run -C "$work" bad
+expect 3 "the payload was made for another program.*b.tgls" "$tool" firmware build "$work/a.tglp" "$work/fw" --payload "$work/b.tgls"
+[ ! -e "$work/fw" ] || { echo "a refused build left a folder"; bad=1; }
 # a dataset through the convention, when the deployed network's files are there
 vectors=${TGL_SHARED_DIR:-}/testdata/l1/ugt_2025_v1_0_1_data.txt
 if [ -e "$vectors" ]; then

@@ -99,6 +99,25 @@ static bool put_text(tgl_json *object, const char *key, const char *text)
     return tgl__json_put(object, key, tgl__json_new_string(text));
 }
 
+/* Chunks never written give fill values, which cost nothing in the file: a dataset may
+ * declare any size. Above 1 GiB its stored bytes must be able to unpack to it. */
+static const char *size_refusal(hid_t dataset, char room[96])
+{
+    const uint64_t free_size = (uint64_t)1 << 30, deflate_ratio = 1032;
+    hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    uint64_t stored = H5Dget_storage_size(dataset), bytes;
+    if (n < 0 || __builtin_mul_overflow((uint64_t)n, H5Tget_size(type), &bytes))
+        bytes = UINT64_MAX;
+    H5Tclose(type);
+    H5Sclose(space);
+    if (bytes <= free_size || bytes / deflate_ratio <= stored)
+        return NULL;
+    snprintf(room, 96, "%" PRIu64 " stored bytes cannot unpack to its %" PRIu64, stored,
+             bytes);
+    return room;
+}
+
 /* Why a dataset's data cannot be had, whatever its type; `room` holds the text. */
 static const char *storage_refusal(hid_t dataset, char room[96])
 {
@@ -108,6 +127,8 @@ static const char *storage_refusal(hid_t dataset, char room[96])
         refusal = "a virtual dataset (its data lie in other files)";
     else if (H5Pget_external_count(plist) > 0)
         refusal = "its data lie in other files";
+    if (refusal == NULL)
+        refusal = size_refusal(dataset, room);
     for (int i = 0; refusal == NULL && i < H5Pget_nfilters(plist); i++) {
         unsigned flags, setup;
         size_t n = 0;

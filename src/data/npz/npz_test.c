@@ -192,6 +192,39 @@ static void refuses_truncation(void **state)
     assert_non_null(strstr(err.message, "truncated"));
 }
 
+/* Two directory entries over the same bytes: a small file could unpack to anything. */
+static void refuses_overlapping_members(void **state)
+{
+    (void)state;
+    tgl_error err = {0};
+    tgl_source *source = NULL;
+    char *bytes;
+    size_t n, at = 0, n_entry = 0;
+    write_sample(0, 1);
+    assert_int_equal(tgl__file_read(&bytes, &n, path, 1 << 20, NULL), TGL_OK);
+    uint32_t largest = 0;
+    for (size_t i = 0; i + 46 < n; i++) /* every entry says it has the largest's bytes */
+        if (memcmp(bytes + i, "PK\1\2", 4) == 0) {
+            uint32_t size;
+            memcpy(&size, bytes + i + 20, 4);
+            if (size > largest) {
+                largest = size;
+                at = i;
+            }
+            n_entry++;
+        }
+    assert_true(n_entry > 2);
+    for (size_t i = 0; i + 46 < n; i++)
+        if (memcmp(bytes + i, "PK\1\2", 4) == 0) {
+            memcpy(bytes + i + 20, bytes + at + 20, 8);
+            memcpy(bytes + i + 42, bytes + at + 42, 4);
+        }
+    assert_int_equal(tgl__file_write(path, bytes, n, &err), TGL_OK);
+    assert_int_equal(tgl_source_open(&source, path, NULL, &err), TGL_EFORMAT);
+    assert_non_null(strstr(err.message, "overlaps another"));
+    tgl__free(bytes);
+}
+
 static void survives_allocation_failure(void **state)
 {
     (void)state;
@@ -232,6 +265,7 @@ int main(void)
         cmocka_unit_test(names_and_patterns),
         cmocka_unit_test(no_flipped_byte_passes),
         cmocka_unit_test(refuses_truncation),
+        cmocka_unit_test(refuses_overlapping_members),
         cmocka_unit_test(survives_allocation_failure),
     };
     return cmocka_run_group_tests_name("npz", tests, NULL, cleanup);
