@@ -265,7 +265,11 @@ static tgl_status advance(scan *s, tgl_error *err)
     s->table = NULL;
     s->at = 0;
     s->n_at = 0;
-    TGL_TRY(tgl__progress(s->query->progress, "reading", s->next, s->n_row, err));
+    pthread_mutex_lock(&s->query->lock); /* DuckDB runs several scans at once */
+    tgl_status told =
+        tgl__progress(s->query->progress, "reading", s->next, s->n_row, err);
+    pthread_mutex_unlock(&s->query->lock);
+    TGL_TRY(told);
     if (s->n_which == 0) { /* rows are only counted */
         s->n_at = s->n_row - s->next;
         s->next = s->n_row;
