@@ -1,0 +1,77 @@
+"""docs/benchmarks.md from the JSON that bench/run collected: table.py JSON_DIR OUT.md"""
+import datetime
+import json
+import os
+import pathlib
+import platform
+import sys
+
+folder, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+
+
+def load(name):
+    path = folder / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def machine():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def table(heads, rows):
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows]) + "\n"
+
+
+def human(x):
+    return f"{x / 1e6:.2f} M" if x >= 1e6 else f"{x:,.0f}"
+
+
+def emulate(r):
+    rows = [[isa, human(v["events_per_s"]), human(r["peer_events_per_s"]), f"{r['ratio'][isa]:.0f}"] for isa, v in r["ours"].items()]
+    return (f"## Emulator\n\n{r['network']}; one thread; {r['peer']}. {r['compared_events']:,} events compared before anything was timed: "
+            f"{r['differing_events']} differ. Aim: 100.\n\n" + table(["kernels", "events/s", "peer, events/s", "ratio"], rows))
+
+
+def root(r):
+    rows = []
+    for f in r["files"]:
+        for t in f["threads"]:
+            rows.append([f["file"], t["threads"], f"{t['ours_ms']:.1f}", f"{t['uproot_ms']:.1f}", f"{t['ratio']:.1f}"])
+    return (f"## ROOT reading\n\nOpen and read every readable column into arrays, warm page cache; uproot {r['uproot']} (its faster way each "
+            f"time; its import, {r['uproot_import_s']:.1f} s, is not counted). Aim: 5.\n\n"
+            + table(["file", "threads", "trigline [ms]", "uproot [ms]", "ratio"], rows))
+
+
+def train(r):
+    rows = []
+    for cores, row in r["cores"].items():
+        ours = row["trigline"]
+        for name, peer in row["peers"].items():
+            if isinstance(peer, dict):
+                rows.append([cores, name, f"{1e3 * ours['seconds']:.1f}", f"{1e3 * peer['seconds']:.1f}", f"{peer['ratio']:.1f}",
+                             f"{peer['processor_ratio']:.1f}"])
+    return ("## Training\n\nOne epoch of the jet tagger (16-64-32-32-5, 50,000 jets, batch 1024, Adam). trigline trains with every quantiser "
+            "in place; the peers train the plain float32 network, their easiest case. Compilation is not counted. Aim: 3.\n\n"
+            + table(["cores", "peer", "trigline [ms]", "peer [ms]", "ratio", "ratio of processor time"], rows))
+
+
+def firmware(r):
+    rows = [[label, r["trigline"].get(key), r["peer"].get(key), r["ratio"].get(key, "–")]
+            for key, label in (("lut", "LUT"), ("ff", "flip-flops"), ("stages", "pipeline stages"), ("build_s", "time to Verilog [s]"))]
+    return (f"## Firmware\n\n{r['network']}, seeded 6-bit weights, 8-bit activations, the same for both; {r['peer_name']} with its defaults; the same "
+            "Yosys command for both. Below 1 is better; nothing is claimed below 1 yet for LUTs.\n\n"
+            + table(["", "trigline", "peer", "ratio"], rows))
+
+
+parts = [f"# Benchmarks\n\nMade by `bench/run` on {datetime.date.today().isoformat()}: {machine()}, {os.cpu_count()} processors, a shared virtual machine. "
+         "Peers are measured in the same run; ratios are what counts, absolute times move. Benches are never timed tests.\n"]
+for name, describe in (("emulate", emulate), ("root", root), ("train", train), ("firmware", firmware)):
+    result = load(name)
+    if result is not None:
+        parts.append(describe(result))
+out.write_text("\n".join(parts))
+print(f"wrote {out}")
