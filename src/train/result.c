@@ -2,15 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <trigline/physics.h>
 
 #include "base/error.h"
 #include "digest/digest.h"
 #include "text/json.h"
 #include "train/elementary.h"
-
-/* Orbits a second times colliding bunches gives crossings a second
- * (trigger-domain: 11245.5 orbits/s). */
-static const double orbits_khz = 11.2455;
 
 /* ---- the anomaly score ---- */
 
@@ -52,7 +49,7 @@ static tgl_status measure_score(tgl__result *r, const int64_t *means, tgl_error 
     for (uint32_t p = 0; p < r->config->n_rate; p++) {
         r->points[p].rate_khz = r->config->rates_khz[p];
         choose_threshold(&r->points[p], scores, n,
-                         orbits_khz * r->config->colliding_bunches,
+                         TGL_ORBIT_HZ / 1000 * r->config->colliding_bunches,
                          tgl_type_max(r->score_type));
     }
     tgl__free(scores);
