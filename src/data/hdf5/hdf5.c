@@ -313,20 +313,28 @@ static tgl_status read_strings(tgl_column *c, const h5_reader *r, const array *a
     if (status == TGL_OK && (values = tgl__aligned(raw.size, 1)) == NULL)
         status = tgl__fail_nomem(err);
     uint64_t row = 0, used = 0;
-    for (size_t at = 0; status == TGL_OK && at < raw.size;) {
-        uint64_t n, length; /* runs: count, lengths, bytes; our own child wrote them */
-        memcpy(&n, raw.bytes + at, 8);
+    bool good = status == TGL_OK;
+    /* runs: count, lengths, bytes. Our own child wrote them, but it has read the file */
+    for (size_t at = 0; good && at < raw.size;) {
+        uint64_t n = 0, length;
+        good = raw.size - at >= 8;
+        if (good)
+            memcpy(&n, raw.bytes + at, 8);
+        good = good && n <= (raw.size - at - 8) / 8 && n <= end - begin - row;
         const char *lengths = raw.bytes + at + 8;
-        at += 8 + 8 * n;
-        for (uint64_t i = 0; i < n && row < end - begin; i++) {
+        at += good ? 8 + 8 * n : 0;
+        for (uint64_t i = 0; good && i < n; i++) {
             memcpy(&length, lengths + 8 * i, 8);
+            good = length <= raw.size - at;
+            if (!good)
+                break;
             memcpy(values + used, raw.bytes + at, length);
             offsets[row++] = (int64_t)used;
             used += length;
             at += length;
         }
     }
-    if (status == TGL_OK && row != end - begin)
+    if (status == TGL_OK && (!good || row != end - begin))
         status = tgl__fail(err, TGL_EFORMAT, "'%s': dataset '%s' is cut off", r->path,
                            a->name);
     tgl__buffer_release(&raw);
