@@ -189,7 +189,7 @@ static void faults_are_named(void **state)
     /* a flipped weight: 17 x becomes 9 x */
     plant("dense_1", "t4_7 = ", NULL, "4'd0", "3'd0");
     /* a dropped term */
-    plant("dense_1[1] accumulator (AFFINE, value 5)", " v5 = ", NULL, "t4_34", "1'sd0");
+    plant("dense_1[1] accumulator (AFFINE, value 5)", " v5 = ", NULL, "t4_35", "1'sd0");
     /* a wrong rounding: half up becomes floor in the second activation */
     plant("relu_1[1] cast (QUANTISE, value 8)", " v8_y = ", NULL, "v5_s3[1]", "1'b0");
     /* an early register: one stage too soon */
