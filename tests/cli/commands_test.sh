@@ -52,7 +52,11 @@ for part in HDF5 lz4 lzma xxhash libdeflate zstd DuckDB root npz; do
     grep -qw "$part" "$dir/out" || bad "doctor says nothing of $part"
 done
 "$t" doctor --json >"$dir/doctor.json" || bad "doctor --json"
-command -v python3 >/dev/null && { python3 -m json.tool "$dir/doctor.json" >/dev/null || bad "doctor --json is no JSON"; }
+if command -v python3 >/dev/null; then
+    python3 -m json.tool "$dir/doctor.json" >/dev/null || bad "doctor --json is no JSON"
+elif [ "${TGL_REQUIRE_SHARED:-0}" = 1 ]; then
+    bad "python3 is not installed"
+fi
 TGL_DUCKDB=/nowhere/libduckdb.so "$t" doctor >"$dir/out"
 grep -q "DuckDB.*missing.*fetch-duckdb" "$dir/out" || bad "doctor says how to get DuckDB"
 
