@@ -46,6 +46,21 @@ void *tgl__realloc(void *memory, size_t count, size_t size)
     return realloc(memory, bytes == 0 ? 1 : bytes);
 }
 
+bool tgl__grow(void *array, uint32_t n, uint32_t *capacity, size_t size)
+{
+    if (n < *capacity)
+        return true;
+    uint32_t wanted = *capacity == 0 ? 16 : *capacity * 2;
+    void *old;
+    memcpy(&old, array, sizeof old);
+    void *bigger = *capacity > UINT32_MAX / 2 ? NULL : tgl__realloc(old, wanted, size);
+    if (bigger == NULL)
+        return false;
+    memcpy(array, &bigger, sizeof bigger);
+    *capacity = wanted;
+    return true;
+}
+
 void *tgl__aligned(size_t count, size_t size)
 {
     size_t bytes;

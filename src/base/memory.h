@@ -14,6 +14,9 @@ void *tgl__calloc(size_t count,
                   size_t size); /* zeroed; overflow of count*size gives NULL */
 void *tgl__realloc(void *memory, size_t count,
                    size_t size); /* the old block stays on failure */
+/* Room for element n of the array that `array` points to (a T **), which has *capacity of
+ * them: twice as many where they are used up. False: no memory, nothing changed. */
+bool tgl__grow(void *array, uint32_t n, uint32_t *capacity, size_t size);
 char *tgl__strdup(const char *text);
 char *tgl__strndup(const char *text, size_t n);
 void tgl__free(void *memory);

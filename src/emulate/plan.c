@@ -6,21 +6,6 @@
 
 /* ---- storage ---- */
 
-static bool grow(void *array, uint32_t n, uint32_t *capacity, size_t size)
-{
-    if (n < *capacity)
-        return true;
-    uint32_t wanted = *capacity == 0 ? 64 : *capacity * 2;
-    void *old;
-    memcpy(&old, array, sizeof old);
-    void *bigger = tgl__realloc(old, wanted, size);
-    if (bigger == NULL)
-        return false;
-    memcpy(array, &bigger, sizeof bigger);
-    *capacity = wanted;
-    return true;
-}
-
 uint32_t tgl__lane_for(const tgl__planner *planner, tgl_wide lo, tgl_wide hi)
 {
     uint32_t lane = planner->minimum_lane;
@@ -52,7 +37,8 @@ uint32_t tgl__take_slot(tgl__planner *p, uint32_t lane)
 
 void tgl__drop_slot(tgl__planner *p, uint32_t lane, uint32_t slot)
 {
-    if (!grow(&p->free_slots[lane], p->n_free[lane], &p->cap_free[lane], sizeof slot)) {
+    if (!tgl__grow(&p->free_slots[lane], p->n_free[lane], &p->cap_free[lane],
+                   sizeof slot)) {
         p->failed = true;
         return;
     }
@@ -63,7 +49,7 @@ tgl__step *tgl__new_step(tgl__planner *p, tgl__kernel *run)
 {
     static tgl__step *const nothing = NULL;
     tgl_emulator *e = p->emulator;
-    if (!grow(&e->steps, e->n_step, &e->cap_step, sizeof *e->steps)) {
+    if (!tgl__grow(&e->steps, e->n_step, &e->cap_step, sizeof *e->steps)) {
         p->failed = true;
         return nothing;
     }
@@ -76,7 +62,8 @@ tgl__step *tgl__new_step(tgl__planner *p, tgl__kernel *run)
 static uint32_t constant_in(tgl__planner *p, int64_t code, uint32_t lane)
 {
     tgl_emulator *e = p->emulator;
-    if (!grow(&e->constants, e->n_constant, &e->cap_constant, sizeof *e->constants)) {
+    if (!tgl__grow(&e->constants, e->n_constant, &e->cap_constant,
+                   sizeof *e->constants)) {
         p->failed = true;
         return 0;
     }

@@ -6,21 +6,6 @@
 /* ---- storage ---- */
 
 /* Room for one more item of `size` bytes in a growing array. */
-static bool grow(void *array, uint32_t n, uint32_t *capacity, size_t size)
-{
-    if (n < *capacity)
-        return true;
-    uint32_t wanted = *capacity == 0 ? 16 : *capacity * 2;
-    void *old;
-    memcpy(&old, array, sizeof old);
-    void *bigger = tgl__realloc(old, wanted, size);
-    if (bigger == NULL)
-        return false;
-    memcpy(array, &bigger, sizeof bigger);
-    *capacity = wanted;
-    return true;
-}
-
 static void *copy_array(tgl_program *program, const void *from, size_t count, size_t size)
 {
     void *to = tgl__arena_alloc(&program->arena, count, size);
@@ -264,7 +249,8 @@ static tgl_status append_op(tgl_program *program, const tgl_op *op, uint32_t *va
         if (own.args == NULL)
             return tgl__fail_nomem(err);
     }
-    if (!grow(&program->ops, program->n_op, &program->cap_op, sizeof *program->ops) ||
+    if (!tgl__grow(&program->ops, program->n_op, &program->cap_op,
+                   sizeof *program->ops) ||
         !reserve_values(program, n_value))
         return tgl__fail_nomem(err);
     if (many) {
@@ -295,7 +281,7 @@ static tgl_status add_port(tgl_program *program, tgl_port **ports, uint32_t *n,
                            uint32_t *capacity, const tgl_port *port, tgl_error *err)
 {
     (void)program;
-    if (!grow(ports, *n, capacity, sizeof **ports))
+    if (!tgl__grow(ports, *n, capacity, sizeof **ports))
         return tgl__fail_nomem(err);
     (*ports)[(*n)++] = *port;
     return TGL_OK;
@@ -309,7 +295,8 @@ tgl_status tgl_program_add_input(tgl_program *program, const char *name, tgl_typ
     tgl_port port = {NULL, type, program->n_value};
     tgl_op op = {.code = TGL_OP_INPUT, .type = type, .imm = program->n_input};
     op.origin = (tgl_origin){"input", (int32_t)program->n_input, "input"};
-    if (!grow(&program->inputs, program->n_input, &program->cap_input, sizeof(tgl_port)))
+    if (!tgl__grow(&program->inputs, program->n_input, &program->cap_input,
+                   sizeof(tgl_port)))
         return tgl__fail_nomem(err);
     TGL_TRY(intern(&port.name, program, name, "input", TGL__NAMES_INPUT, err));
     TGL_TRY(append_op(program, &op, value, err));
@@ -358,8 +345,9 @@ tgl_status tgl_program_add_slot(tgl_program *program, const tgl_slot *slot,
     tgl_slot own = *slot;
     const int64_t *codes = copy_array(program, defaults, slot->count, sizeof *defaults);
     if (codes == NULL ||
-        !grow(&program->slots, program->n_slot, &program->cap_slot, sizeof own) ||
-        !grow(&program->defaults, program->n_slot, &program->cap_default, sizeof codes))
+        !tgl__grow(&program->slots, program->n_slot, &program->cap_slot, sizeof own) ||
+        !tgl__grow(&program->defaults, program->n_slot, &program->cap_default,
+                   sizeof codes))
         return tgl__fail_nomem(err);
     TGL_TRY(intern(&own.name, program, slot->name, "slot", TGL__NAMES_SLOT, err));
     program->slots[program->n_slot] = own;
@@ -423,7 +411,7 @@ tgl_status tgl_program_add_table(tgl_program *program, const tgl_table_data *tab
                          (int)TGL__MAX_ELEMENTS, table->count);
     tgl_table_data own = *table;
     TGL_TRY(copy_table_codes(program, &own, err));
-    if (!grow(&program->tables, program->n_table, &program->cap_table, sizeof own))
+    if (!tgl__grow(&program->tables, program->n_table, &program->cap_table, sizeof own))
         return tgl__fail_nomem(err);
     TGL_TRY(intern(&own.name, program, table->name, "table", TGL__NAMES_TABLE, err));
     program->tables[program->n_table] = own;
@@ -518,7 +506,8 @@ tgl_status tgl_program_add_affine(tgl_program *program, const tgl_affine *affine
     else
         own.bias_type = (tgl_type){1, 1, own.acc.type.frac};
     TGL_TRY(own_order(program, &own, err));
-    if (!grow(&program->affines, program->n_affine, &program->cap_affine, sizeof own))
+    if (!tgl__grow(&program->affines, program->n_affine, &program->cap_affine,
+                   sizeof own))
         return tgl__fail_nomem(err);
     program->affines[program->n_affine] = own;
     *number = program->n_affine++;
