@@ -61,11 +61,6 @@ def ours_of(path, objects):
     return {d["object"]: d for d in map(json.loads, run.stdout.decode().splitlines())}
 
 
-def our_values(path, tree, name, dtype):
-    run = subprocess.run([dump, "--values", path, tree, name], capture_output=True, check=True)
-    return numpy.frombuffer(run.stdout, dtype)
-
-
 def flat_bytes(array):
     array = numpy.ascontiguousarray(array)
     if array.dtype.kind == "b":
@@ -89,28 +84,25 @@ def compare_bytes(field, offsets, values):
         raise Unlike("values differ")
 
 
-def close_enough(field, path, tree, array, interpretation):
-    """Double32_t and Float16_t: uproot multiplies by the step where ROOT (and trigline) divide by
-    the factor, so the last bits of the sum may differ; and at 32 bits ROOT's factor is 2^32 - 1."""
-    array = numpy.ascontiguousarray(array).reshape(-1)
-    mine = our_values(path, tree, field["name"], field["dtype"])
-    if len(mine) != len(array):
-        raise Unlike(f"uproot has {len(array)} values, trigline {len(mine)}")
-    if len(mine) == 0:
-        return
-    rule = getattr(interpretation, "content", interpretation)
-    size = numpy.max(numpy.abs(array))
-    if hasattr(rule, "low") and not rule.is_truncated:
-        size = max(abs(rule.low), abs(rule.high), rule.high - rule.low)
-        if rule.num_bits == 32:
-            array = (array - rule.low) * (2**32 / (2**32 - 1)) + rule.low
-    unit = 2 * numpy.spacing(numpy.array(size, mine.dtype))
-    if not (numpy.abs(mine - array) <= unit).all():
-        raise Unlike(f"values differ by {numpy.max(numpy.abs(mine - array))}, more than {unit}")
+def by_root_formula(branch, interpretation, dtype):
+    """Double32_t and Float16_t with a range: ROOT's own formula (TBufferFile::ReadWithFactor) on the
+    stored codes as uproot reads them: code / factor + low, factor = 2^bits / (high - low), at 32 bits
+    (2^32 - 1) / (high - low). uproot itself multiplies by the inverse, which rounds otherwise."""
+    jagged = isinstance(interpretation, uproot.AsJagged)
+    rule = interpretation.content if jagged else interpretation
+    codes = uproot.AsDtype(numpy.dtype((">u4", rule.to_dims)), numpy.dtype(("u4", rule.to_dims)))
+    if jagged:
+        codes = uproot.AsJagged(codes, header_bytes=interpretation.header_bytes)
+        _, content = list_parts(branch, codes)
+        codes = awkward.to_numpy(awkward.Array(content))
+    else:
+        codes = branch.array(codes, library="np")
+    top = 2**rule.num_bits if rule.num_bits < 32 else 2**32 - 1
+    return (codes.astype("f8") / (top / (rule.high - rule.low)) + rule.low).astype(dtype)
 
 
-def list_parts(branch):
-    layout = branch.array(library="ak").layout
+def list_parts(branch, interpretation=None):
+    layout = branch.array(interpretation, library="ak").layout
     if isinstance(layout, awkward.contents.IndexedArray):
         layout = layout.project()
     if isinstance(layout, awkward.contents.ListArray):
@@ -124,26 +116,26 @@ def list_parts(branch):
     return offsets, content
 
 
-def compare(branch, interpretation, field, path, tree):
+def compare(score, branch, interpretation, field):
     if "error" in field:
         raise Unlike("trigline: " + field["error"])
     if isinstance(interpretation, uproot.AsStrings):
         offsets, content = list_parts(branch)
         expect(field, "string", [], False)
         return compare_bytes(field, offsets, numpy.asarray(content.data).tobytes())
-    truncated = "Double32" in str(interpretation) or "Float16" in str(interpretation)
+    rule = getattr(interpretation, "content", interpretation)
+    scaled = isinstance(rule, uproot.interpretation.numerical.TruncatedNumerical) and not rule.is_truncated
+    offsets = None
     if isinstance(interpretation, uproot.AsJagged):
         offsets, content = list_parts(branch)
         array = awkward.to_numpy(awkward.Array(content))
-        expect(field, array.dtype.name, array.shape[1:], True)
-        if truncated:
-            return close_enough(field, path, tree, array, interpretation)
-        return compare_bytes(field, offsets, flat_bytes(array))
-    array = branch.array(library="np")
-    expect(field, array.dtype.name, array.shape[1:], False)
-    if truncated:
-        return close_enough(field, path, tree, array, interpretation)
-    return compare_bytes(field, None, flat_bytes(array))
+    else:
+        array = branch.array(library="np")
+    expect(field, array.dtype.name, array.shape[1:], offsets is not None)
+    if scaled:
+        array = by_root_formula(branch, interpretation, array.dtype)
+        score.by_formula += 1
+    return compare_bytes(field, offsets, flat_bytes(array))
 
 
 def compare_leaf_list(branch, name, fields):
@@ -169,12 +161,24 @@ def is_layout(interpretation):
     ) and not isinstance(interpretation, uproot.AsStridedObjects)
 
 
+def why_not_uproot(interpretation):
+    """Why uproot gives no column to compare with."""
+    if interpretation is None or isinstance(interpretation, uproot.interpretation.identify.UnknownInterpretation):
+        return "uproot has no interpretation"
+    if isinstance(interpretation, uproot.AsGrouped):
+        return "the item counts of a collection, which uproot shows as a group without values"
+    if isinstance(interpretation, uproot.AsObjects):
+        model = interpretation.model
+        return "uproot makes Python objects: " + getattr(model, "__name__", str(model)).split("_v")[0]
+    return "uproot's " + type(interpretation).__name__
+
+
 class Score:
-    def __init__(self, refusals):
-        self.refusals = refusals
-        self.equal = self.listed = self.groups = self.alone = 0
-        self.uproot_wrong = 0
-        self.seen = collections.Counter()
+    def __init__(self):
+        self.equal = self.listed = self.groups = 0
+        self.uproot_wrong = self.by_formula = 0
+        self.alone = collections.Counter()  # why uproot gives no such column
+        self.seen = {}  # (file, tree, reason): names
         self.bad = []
 
     def refuse(self, file, tree, branch, field):
@@ -182,11 +186,8 @@ class Score:
         if reason.endswith("holds sub-branches only"):
             self.groups += 1
             return
-        key = (file, tree, reason)
-        self.seen[key] += 1
+        self.seen.setdefault((file, tree, reason), []).append(branch)
         self.listed += 1
-        if key not in self.refusals and "TGL_REFUSALS_OUT" not in os.environ:
-            self.bad.append(f"{file} {tree} {branch}: refused and not in the list: {reason}")
 
 
 def one_branch(score, file, path, tree, name, branch, fields):
@@ -210,7 +211,7 @@ def one_branch(score, file, path, tree, name, branch, fields):
         return
     if field is None:
         if any(f.startswith(name + ".") for f in fields):
-            score.alone += 1
+            score.alone["a leaf list uproot finds no interpretation for"] += 1
             return
         raise Unlike("no such field")
     if "refusal" in field:
@@ -218,9 +219,9 @@ def one_branch(score, file, path, tree, name, branch, fields):
     if not is_layout(interpretation):
         if "error" in field:
             raise Unlike("trigline: " + field["error"])
-        score.alone += 1
+        score.alone[why_not_uproot(interpretation)] += 1
         return
-    compare(branch, interpretation, field, path, tree)
+    compare(score, branch, interpretation, field)
     score.equal += 1
 
 
@@ -269,6 +270,22 @@ def one_file(score, path):
     return len(trees), len(rntuples)
 
 
+def bits_by_hand(branch):
+    """TObject's fBits out of the baskets' bytes: 32 bits, then two bytes more (the process id) where
+    bit 4, kIsReferenced, is set. (counts, values)."""
+    counts, values = [], []
+    for i in range(branch.num_baskets):
+        basket = branch.basket(i)
+        data, offsets = basket.data.tobytes(), basket.byte_offsets
+        for begin, end in zip(offsets[:-1], offsets[1:]):
+            at, before = int(begin), len(values)
+            while at < end:
+                values.append(int.from_bytes(data[at : at + 4], "big"))
+                at += 6 if values[-1] & 16 else 4
+            counts.append(len(values) - before)
+    return counts, values
+
+
 def check_uproot_wrong(score):
     """The branches without stored offsets, against the twin file that has them; bits of referenced
     objects, against a member beside them."""
@@ -282,37 +299,56 @@ def check_uproot_wrong(score):
         score.bad.append("uproot-small-dy-nooffsets.root differs from its twin")
     path = os.path.join(shared, "uproot-issue513.root")
     fields = {f["name"]: f for f in ours_of(path, ["Delphes;1"])["Delphes;1"]["fields"]}
+    n_bits = 0
+    tree = uproot.open(path)["Delphes;1"]
     for file, _, name in UPROOT_WRONG:
         if name.endswith(".fBits"):
-            other = name.replace(".fBits", ".fUniqueID")
-            if fields[name].get("offsets") != fields[other].get("offsets"):
-                score.bad.append(f"{file} {name}: other counts than {other}")
+            counts, values = bits_by_hand(tree[name])
+            offsets = numpy.concatenate([[0], numpy.cumsum(counts)]).astype("i8")
+            n_bits += len(values)
+            if (sha(offsets.tobytes()), sha(numpy.array(values, "u4").tobytes())) != (
+                fields[name].get("offsets"), fields[name].get("values")
+            ):
+                score.bad.append(f"{file} {name}: not what its bytes say")
+    print(f"fBits of referenced objects: {n_bits} values equal what the baskets' bytes say")
     print(f"small-dy without stored offsets: {len(same)} columns equal the twin's that has them")
 
 
-def read_refusals(path):
-    out = {}
+FEW = 24  # names written out; more are one digest
+
+
+def names_text(names):
+    names = sorted(names)
+    if len(names) <= FEW:
+        return " ".join(names)
+    return f"{names[0]} .. {names[-1]}, {sha(chr(10).join(names).encode())[:23]}"
+
+
+def refusal_lines(seen):
+    return [f"{file}\t{tree}\t{reason}\t{len(names)}\t{names_text(names)}"
+            for (file, tree, reason), names in sorted(seen.items())]
+
+
+def check_refusals(score, path):
     with open(path) as f:
-        for line in f:
-            if line.strip() and not line.startswith("#"):
-                file, tree, count, reason = line.rstrip("\n").split("\t")
-                out[(file, tree, reason)] = int(count)
-    return out
+        listed = {line.rstrip("\n") for line in f if line.strip() and not line.startswith("#")}
+    now = set(refusal_lines(score.seen))
+    score.bad += [f"refused, and not so in the list: {line}" for line in sorted(now - listed)]
+    score.bad += [f"in the list, and not refused so: {line}" for line in sorted(listed - now)]
 
 
 def write_refusals(path, seen):
     with open(path, "w") as f:
-        f.write("# Branches of the shared ROOT files that trigline refuses, by file and tree:\n")
-        f.write("# how many, and the reason, which begins with the type as the file declares it.\n")
-        f.write("# file\ttree\tbranches\treason\n")
-        for (file, tree, reason), n in sorted(seen.items()):
-            f.write(f"{file}\t{tree}\t{n}\t{reason}\n")
+        f.write("# Branches of the shared ROOT files that trigline refuses, by file, tree and reason (which\n")
+        f.write(f"# begins with the type as the file declares it): how many, and their names; of more than {FEW}\n")
+        f.write("# the first, the last and a digest of all names, sorted, one a line.\n")
+        f.write("# file\ttree\treason\tbranches\tnames\n")
+        f.writelines(line + "\n" for line in refusal_lines(seen))
 
 
 def main():
     list_path = os.path.join(here, "root_refusals.txt")
-    refusals = read_refusals(list_path) if os.path.exists(list_path) else {}
-    score = Score(refusals)
+    score = Score()
     pattern = sys.argv[1] if len(sys.argv) > 1 else "*.root"
     files = [f for f in sorted(glob.glob(shared + "/*.root")) if fnmatch.fnmatch(os.path.basename(f), pattern)]
     n_tree = n_rntuple = 0
@@ -324,14 +360,15 @@ def main():
         if os.environ.get("TGL_REFUSALS_OUT"):
             write_refusals(os.environ["TGL_REFUSALS_OUT"], score.seen)
         else:
-            for key, n in refusals.items():
-                if score.seen.get(key, 0) != n:
-                    score.bad.append(f"{key}: the list says {n} branches, {score.seen.get(key, 0)} are refused")
+            check_refusals(score, list_path)
     for line in score.bad[:200]:
         print("BAD", line)
     print(f"{len(files)} files, {n_tree} trees, {n_rntuple} RNTuples (refused by name)")
     print(f"{score.equal} branches equal uproot's; {score.listed} refused as listed; {score.groups} only hold others; "
-          f"{score.alone} read by trigline alone; {score.uproot_wrong} where uproot is wrong")
+          f"{score.alone.total()} read by trigline alone; {score.uproot_wrong} where uproot is wrong")
+    print(f"of the equal ones, {score.by_formula} by ROOT's formula on the codes uproot reads")
+    for why, n in score.alone.most_common():
+        print(f"read by trigline alone: {n}: {why}")
     print(f"{len(score.bad)} wrong")
     sys.exit(1 if score.bad or score.equal == 0 else 0)
 

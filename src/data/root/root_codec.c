@@ -5,6 +5,7 @@
 #include <lz4.h>
 #include <lzma.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/error.h"
 #include "data/root/root.h"
@@ -27,40 +28,46 @@ void tgl__root_codec_release(tgl_root_codec *codec)
     *codec = (tgl_root_codec){0};
 }
 
-static bool inflate(tgl_root_codec *codec, const uint8_t *in, size_t n_in, uint8_t *out,
-                    size_t n_out, bool zlib_frame)
+/* The three below: TGL_OK, TGL_EFORMAT for a corrupt block, TGL_ENOMEM. */
+
+static tgl_status inflate(tgl_root_codec *codec, const uint8_t *in, size_t n_in,
+                          uint8_t *out, size_t n_out, bool zlib_frame)
 {
     if (codec->inflate == NULL)
         codec->inflate = libdeflate_alloc_decompressor();
     if (codec->inflate == NULL)
-        return false;
+        return TGL_ENOMEM;
     size_t used = 0, made = 0;
     enum libdeflate_result result =
         zlib_frame ? libdeflate_zlib_decompress_ex(codec->inflate, in, n_in, out, n_out,
                                                    &used, &made)
                    : libdeflate_deflate_decompress_ex(codec->inflate, in, n_in, out,
                                                       n_out, &used, &made);
-    return result == LIBDEFLATE_SUCCESS && made == n_out;
+    return result == LIBDEFLATE_SUCCESS && made == n_out ? TGL_OK : TGL_EFORMAT;
 }
 
-static bool unlzma(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static tgl_status unlzma(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     uint64_t memory = 512u << 20;
     size_t in_at = 0, out_at = 0;
     lzma_ret result = lzma_stream_buffer_decode(&memory, 0, NULL, in, &in_at, n_in, out,
                                                 &out_at, n_out);
-    return result == LZMA_OK && out_at == n_out;
+    if (result == LZMA_MEM_ERROR)
+        return TGL_ENOMEM;
+    return result == LZMA_OK && out_at == n_out ? TGL_OK : TGL_EFORMAT;
 }
 
-static bool unzstd(tgl_root_codec *codec, const uint8_t *in, size_t n_in, uint8_t *out,
-                   size_t n_out)
+static tgl_status unzstd(tgl_root_codec *codec, const uint8_t *in, size_t n_in,
+                         uint8_t *out, size_t n_out)
 {
     if (codec->zstd == NULL)
         codec->zstd = ZSTD_createDCtx();
     if (codec->zstd == NULL)
-        return false;
+        return TGL_ENOMEM;
     size_t made = ZSTD_decompressDCtx(codec->zstd, out, n_out, in, n_in);
-    return !ZSTD_isError(made) && made == n_out;
+    if (ZSTD_getErrorCode(made) == ZSTD_error_memory_allocation)
+        return TGL_ENOMEM;
+    return !ZSTD_isError(made) && made == n_out ? TGL_OK : TGL_EFORMAT;
 }
 
 static tgl_status unlz4(const tgl_root_file *file, uint64_t at, const uint8_t *in,
@@ -87,23 +94,25 @@ static tgl_status unpack_block(tgl_root_codec *codec, const tgl_root_file *file,
                                uint8_t *out, size_t n_out, tgl_error *err)
 {
     const uint8_t *in = block + BLOCK_HEADER;
-    bool good;
+    tgl_status status;
     if (block[0] == 'Z' && block[1] == 'L')
-        good = inflate(codec, in, n_in, out, n_out, true);
+        status = inflate(codec, in, n_in, out, n_out, true);
     else if (block[0] == 'C' && block[1] == 'S')
-        good = inflate(codec, in, n_in, out, n_out, false);
+        status = inflate(codec, in, n_in, out, n_out, false);
     else if (block[0] == 'X' && block[1] == 'Z')
-        good = unlzma(in, n_in, out, n_out);
+        status = unlzma(in, n_in, out, n_out);
     else if (block[0] == 'L' && block[1] == '4')
         return unlz4(file, at, in, n_in, out, n_out, err);
     else if (block[0] == 'Z' && block[1] == 'S')
-        good = unzstd(codec, in, n_in, out, n_out);
+        status = unzstd(codec, in, n_in, out, n_out);
     else
         return tgl__fail_at(err, TGL_EFORMAT, at,
                             "unknown compression tag 0x%02x 0x%02x, expected ZL, XZ, L4, "
                             "ZS or CS",
                             block[0], block[1]);
-    if (!good)
+    if (status == TGL_ENOMEM)
+        return tgl__fail_nomem(err);
+    if (status != TGL_OK)
         return tgl__fail_at(err, TGL_EFORMAT, at,
                             "%c%c block is corrupt or fails its "
                             "checksum",
@@ -161,7 +170,7 @@ tgl_status tgl__root_unpack(const uint8_t **out, tgl_root_codec *codec,
                             "record of %zu bytes ends behind the "
                             "file's %zu",
                             packed_size, file->size);
-    if (packed_size == size) {
+    if (packed_size == size || size == 0) {
         *out = file->bytes + at;
         return TGL_OK;
     }

@@ -1,4 +1,6 @@
 /* From branches to columns: which layout each branch has, or why it is refused. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -309,10 +311,14 @@ static void truncated_number(build *b, draft *d, bool is_double, tgl_root_text t
         refuse(b, d, "its range is not written as [low,high,bits] in plain numbers");
         return;
     }
+    /* TStreamerElement's GetRange: without a range, more than 14 bits are no truncation
+     */
+    if (found == 1 && low == 0 && high == 0 && bits > 14)
+        found = 0;
     if (found == 0 && is_double) {
         d->layout.coding = TGL_ROOT_FLOAT_UP;
         d->layout.width = 4;
-    } else if (found == 0 || low == high) {
+    } else if (found == 0 || low >= high) {
         d->layout.coding = TGL_ROOT_CUT;
         d->layout.width = 3;
         d->layout.step = found == 0 ? 12 : bits;
@@ -324,8 +330,6 @@ static void truncated_number(build *b, draft *d, bool is_double, tgl_root_text t
         double top = bits < 32 ? (double)((uint64_t)1 << (unsigned)bits) : 4294967295.0;
         d->layout.low = low;
         d->layout.step = top / (high - low);
-        if (!(high > low))
-            refuse(b, d, "empty range");
     }
 }
 
@@ -560,8 +564,12 @@ static void refuse_by_branch(build *b, draft *d, const tgl_root_branch *branch)
         return;
     if (branch->file_name.size != 0)
         refuse(b, d, "its values live in another file");
-    else if (branch->n_entry != b->tree->n_entry)
-        refuse(b, d, "its number of entries differs from the tree's");
+    else if (branch->n_entry != b->tree->n_entry) {
+        char reason[80];
+        snprintf(reason, sizeof reason, "it has %" PRIu64 " entries, the tree %" PRIu64,
+                 branch->n_entry, b->tree->n_entry);
+        refuse(b, d, reason);
+    }
 }
 
 static tgl_status refuse_branch(build *b, const char *name, tgl_root_text declared,

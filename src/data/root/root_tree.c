@@ -671,6 +671,18 @@ static void link_leaves(const walk *w)
     }
 }
 
+/* A tree whose branches were filled one by one may count 0 entries itself: its rows are
+ * then its longest branch's, and the shorter ones are refused. */
+static uint64_t longest_branch(const tgl_root_objects *branches)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < branches->n; i++)
+        if (branches->items[i]->kind == TGL_ROOT_BRANCH &&
+            ((tgl_root_branch *)branches->items[i])->n_entry > most)
+            most = ((tgl_root_branch *)branches->items[i])->n_entry;
+    return most;
+}
+
 static tgl_status walk_tree(tgl_root_tree *out, walk *w, tgl_root_text class_name)
 {
     value values[N_SLOT] = {0};
@@ -683,6 +695,8 @@ static tgl_status walk_tree(tgl_root_tree *out, walk *w, tgl_root_text class_nam
     out->name = values[NAME].text;
     out->n_entry = (uint64_t)values[ENTRIES].number;
     out->branches = values[BRANCHES].objects;
+    if (out->n_entry == 0)
+        out->n_entry = longest_branch(&out->branches);
     link_leaves(w);
     return TGL_OK;
 }
