@@ -168,8 +168,10 @@ def why_not_uproot(interpretation):
     if isinstance(interpretation, uproot.AsGrouped):
         return "the item counts of a collection, which uproot shows as a group without values"
     if isinstance(interpretation, uproot.AsObjects):
-        model = interpretation.model
-        return "uproot makes Python objects: " + getattr(model, "__name__", str(model)).split("_v")[0]
+        model = getattr(interpretation.model, "__name__", str(interpretation.model))
+        if model.startswith("Unknown_"):
+            return "a collection of a class whose layout the file does not tell uproot"
+        return "uproot makes Python objects: " + model
     return "uproot's " + type(interpretation).__name__
 
 

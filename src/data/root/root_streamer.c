@@ -207,7 +207,8 @@ tgl_root_class *tgl__root_class_find(tgl_root_schema *schema, tgl_root_text name
         return best;
     for (size_t i = 0; built_in[i] != NULL; i++) {
         const char *line = built_in[i];
-        if (strncmp(line, name.text, name.size) == 0 && line[name.size] == ' ' &&
+        if (name.size > 0 && name.size < strlen(line) &&
+            memcmp(line, name.text, name.size) == 0 && line[name.size] == ' ' &&
             (version < 0 || strtol(line + name.size, NULL, 10) == version))
             return build_in(schema, line);
     }
