@@ -226,6 +226,11 @@ static void no_rate_without_colliding_bunches(void **state)
         tgl_physics_study(&text, "{\"target_khz\":[1]}", &zb, NULL, 0, NULL, &err),
         TGL_EFORMAT);
     assert_non_null(strstr(err.message, "did you mean 'targets_khz'"));
+    static const char *const wrong[] = {"{\"targets_khz\":[1],\"alpha\":\"x\"}",
+                                        "{\"targets_khz\":[1],\"minimum_events\":-1}"};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(tgl_physics_study(&text, wrong[i], &zb, NULL, 0, NULL, &err),
+                         TGL_EFORMAT);
     tgl_table_free(t);
     tgl_table_free(sections);
 }

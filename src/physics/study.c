@@ -159,8 +159,14 @@ static tgl_status parse_config(tgl_study_config *config, const tgl_json *json,
     TGL_TRY(tgl__menu_parse(&config->menu, tgl__json_get(json, "menu"), err));
     TGL_TRY(parse_pileup(config, tgl__json_get(json, "pileup_bins"), err));
     config->colliding = tgl__json_real(tgl__json_get(json, "colliding_bunches"), 0);
-    config->alpha = tgl__json_real(tgl__json_get(json, "alpha"), 0.32);
-    config->minimum = (uint64_t)tgl__json_int(tgl__json_get(json, "minimum_events"), 400);
+    config->alpha = 0.32;
+    if (tgl__json_get(json, "alpha") != NULL)
+        TGL_TRY(tgl__json_need_real(&config->alpha, json, "alpha", "physics", err));
+    int64_t minimum = 400;
+    if (tgl__json_get(json, "minimum_events") != NULL)
+        TGL_TRY(tgl__json_need_int(&minimum, json, "minimum_events", 0, INT64_MAX,
+                                   "physics", err));
+    config->minimum = (uint64_t)minimum;
     const tgl_json *roc = tgl__json_get(json, "roc");
     config->roc_from = tgl__json_real(tgl__json_at(roc, 0), 1e-6);
     config->roc_to = tgl__json_real(tgl__json_at(roc, 1), 1e-2);
