@@ -60,6 +60,12 @@ typedef struct tgl_progress {
 /** The library's version, "major.minor.patch". Static storage. */
 TGL_API const char *tgl_version(void);
 
+/** The digest of the code this library was built from, "sha256:" and 64 hexadecimal
+ * digits: of its sources, public headers and build description, by their paths in the
+ * tree. The same in every clone and build of one code, another after any change that
+ * could show in an output; the command and the tests do not count. Static storage. */
+TGL_API const char *tgl_code_digest(void);
+
 /** The name of a status, "TGL_EFORMAT" for example. Static storage. */
 TGL_API const char *tgl_status_name(tgl_status status);
 

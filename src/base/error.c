@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *tgl_version(void)
-{
-    return TGL_VERSION_STRING;
-}
-
 const char *tgl_status_name(tgl_status status)
 {
     static const char *const names[] = {

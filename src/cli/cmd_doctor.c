@@ -139,7 +139,8 @@ static void print_json(const row *rows, size_t n)
 {
     tgl_format_info format;
     printf("{");
-    print_member("version", tgl_version(), ",\"parts\":[");
+    print_member("version", tgl_version(), ",");
+    print_member("code", tgl_code_digest(), ",\"parts\":[");
     for (size_t i = 0; i < n; i++) {
         printf("%s", i > 0 ? ",{" : "{");
         print_member("name", rows[i].name, ",");
@@ -193,7 +194,7 @@ static int run(cli_args *args)
         print_json(rows, n);
         return CLI_GOOD;
     }
-    printf("trigline %s\n\n", tgl_version());
+    printf("trigline %s\ncode %s\n\n", tgl_version(), tgl_code_digest());
     view_table *table = view_table_new(headings, 4);
     for (size_t i = 0; i < n; i++) {
         view_table_cell(table, rows[i].name);

@@ -363,7 +363,7 @@ int main(int argc, char **argv)
         return argc < 2 ? CLI_USAGE : CLI_GOOD;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("trigline %s\n", tgl_version());
+        printf("trigline %s\ncode %s\n", tgl_version(), tgl_code_digest());
         return CLI_GOOD;
     }
     const cli_noun *noun = find_noun(argv[1]);

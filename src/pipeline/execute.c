@@ -337,6 +337,7 @@ static tgl_status open_record(tgl_record **out, const tgl_plan *plan,
         TGL_TRY(status);
     }
     TGL_TRY(tgl_record_add_tool(*out, "trigline", tgl_version(), err));
+    TGL_TRY(tgl_record_add_tool(*out, "trigline-code", tgl_code_digest(), err));
     for (size_t i = 0; i < stage->n_in; i++)
         TGL_TRY(tgl_record_add_input(*out, stage->ins[i].file.shown, stage->ins[i].digest,
                                      err));

@@ -176,6 +176,7 @@ static tgl_status put_builtin(tgl_json *spec, const tgl_plan *plan,
     bool good = tgl__json_put(spec, "run", tgl__json_new_string(kind->name));
     good = tgl__json_put(spec, "version", tgl__json_new_int(kind->version)) && good;
     good = tgl__json_put(spec, "trigline", tgl__json_new_string(tgl_version())) && good;
+    good = tgl__json_put(spec, "code", tgl__json_new_string(tgl_code_digest())) && good;
     if (stage->with != NULL)
         good = tgl__json_put(spec, "with", tgl__json_copy(stage->with)) && good;
     if (kind->wants_gates && plan->gates != NULL)

@@ -63,6 +63,7 @@ static void compare_specs(tgl_json *reasons, const tgl_json *old, const tgl_json
         {"run", "another built-in stage"},
         {"version", "the built-in stage's version changed"},
         {"trigline", "another version of trigline"},
+        {"code", "trigline was built from other code"},
         {"gates", "the gates changed"},
         {"lineage", "what stands before it changed"},
         {"outputs", "the outputs are others"}};

@@ -99,7 +99,8 @@ static tgl_json *lineage_of(tgl_store *store, const tgl_json *manifest)
 /* A record's own words, so that one look shows who made the package. */
 static void summarise_record(tgl_json *entry, tgl_store *store, const char *content)
 {
-    static const char *const keys[] = {"step", "exit_status", "started", "ended", "host"};
+    static const char *const keys[] = {"step",  "exit_status", "started",
+                                       "ended", "host",        "tools"};
     tgl_json *record = NULL;
     if (tgl__blob_json(&record, store, content, NULL) != TGL_OK)
         return;
