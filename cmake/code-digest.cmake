@@ -13,6 +13,7 @@ macro(tgl_code_files out source) # and CONFIGURE_DEPENDS, which a script may not
 endmacro()
 
 if(CMAKE_SCRIPT_MODE_FILE)
+  cmake_minimum_required(VERSION 3.25)
   tgl_code_files(files ${SOURCE})
   set(lines "")
   foreach(file IN LISTS files)
@@ -21,7 +22,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
   endforeach()
   string(SHA256 sum "${lines}")
   # unchanged code leaves the header as it is, so that nothing is built again
-  file(CONFIGURE OUTPUT ${OUT} CONTENT "#define TGL_CODE_DIGEST \"sha256:@sum@\"\n" @ONLY)
+  file(CONFIGURE OUTPUT ${OUT} CONTENT "#define TGL_CODE_DIGEST \"sha256:${sum}\"\n")
   return()
 endif()
 
