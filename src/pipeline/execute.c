@@ -1,4 +1,4 @@
-/* One stage: is it up to date, can its outputs be restored, else run it. */
+/* One stage: nothing to do, outputs from the store, or a run with its record. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +11,12 @@
 #include "base/subprocess.h"
 #include "pipeline/pipeline.h"
 
+static bool is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 static double wall_s(void)
 {
     struct timespec t;
@@ -18,90 +24,7 @@ static double wall_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* How an output stands in a step entry: "path", "path/" for a directory, and
- * "uncached:…" when its bytes are not in the store. */
-static const char *entry_name(char out[4200], const tgl_plan_out *o, bool is_tree)
-{
-    snprintf(out, 4200, "%s%s%s", o->keep ? "" : "uncached:", o->file.shown,
-             is_tree ? "/" : "");
-    return out;
-}
-
-static bool is_directory(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-/* ---- up to date? ---- */
-
-static tgl_status check_out(bool *good, bool *restored, const tgl_plan_out *o,
-                            const tgl_json *outputs, tgl_store *store, bool restore,
-                            tgl_error *err)
-{
-    char name[4200], digest[72];
-    bool is_tree = false;
-    const char *expected =
-        tgl__json_string(tgl__json_get(outputs, entry_name(name, o, false)), NULL);
-    if (expected == NULL) {
-        is_tree = true;
-        expected =
-            tgl__json_string(tgl__json_get(outputs, entry_name(name, o, true)), NULL);
-    }
-    *good = false;
-    if (expected == NULL)
-        return TGL_OK;
-    if (tgl__file_exists(o->file.path)) {
-        TGL_TRY(tgl__tree_digest(digest, store, o->file.path, false, NULL, err));
-        *good = strcmp(digest, expected) == 0;
-    }
-    if (*good || !o->keep || !tgl__tree_has(store, expected, is_tree))
-        return TGL_OK;
-    *good = true;
-    *restored = true;
-    if (!restore)
-        return TGL_OK;
-    tgl_status status = tgl__tree_restore(store, expected, is_tree, o->file.path, err);
-    if (status == TGL_EFORMAT || status == TGL_ENOTFOUND) {
-        *good = false; /* the kept bytes are damaged: make them again */
-        *restored = false;
-        return TGL_OK;
-    }
-    return status;
-}
-
-tgl_status tgl__stage_check(bool *good, bool *restored, tgl_plan *plan, tgl_stage *stage,
-                            tgl_store *store, bool restore, tgl_error *err)
-{
-    (void)plan;
-    char *outputs = NULL, *record = NULL;
-    tgl_json *map = NULL;
-    *good = false;
-    *restored = false;
-    tgl_status status = tgl_store_recall(&outputs, &record, store, stage->key, err);
-    if (status == TGL_ENOTFOUND)
-        return TGL_OK;
-    TGL_TRY(status);
-    status = tgl__json_parse(&map, outputs, strlen(outputs), "step entry", err);
-    *good = true;
-    for (size_t i = 0; status == TGL_OK && *good && i < stage->n_out; i++)
-        status = check_out(good, restored, &stage->outs[i], map, store, restore, err);
-    if (status == TGL_OK && *good && record != NULL)
-        snprintf(stage->record, sizeof stage->record, "%s", record);
-    tgl__json_free(map);
-    tgl_free(outputs);
-    tgl_free(record);
-    return status;
-}
-
 /* ---- running ---- */
-
-static tgl_status clear_outs(const tgl_stage *stage, tgl_error *err)
-{
-    for (size_t i = 0; i < stage->n_out; i++)
-        TGL_TRY(tgl__remove_tree(stage->outs[i].file.path, err));
-    return TGL_OK;
-}
 
 static tgl_status make_parents(const tgl_stage *stage, tgl_error *err)
 {
@@ -140,7 +63,7 @@ static tgl_status keep_log(char log[4200], const tgl_plan *plan, const tgl_stage
     tgl__arena_release(&arena);
     TGL_TRY(tgl__make_dirs(log, NULL));
     size_t n = strlen(log);
-    snprintf(log + n, 4200 - n, "/%.200s.log", stage->name);
+    snprintf(log + n, 4200 - n, "/%.250s.log", stage->name);
     return tgl__file_write(log, text, strlen(text), NULL);
 }
 
@@ -175,7 +98,7 @@ static tgl_status make_scratch(char out[4200], const tgl_plan *plan,
 {
     tgl_arena arena = TGL_ARENA_INIT;
     const char *directory = tgl__store_directory(plan->project, &arena);
-    snprintf(out, 4200, "%s/scratch/%.200s", directory != NULL ? directory : ".trigline",
+    snprintf(out, 4200, "%s/scratch/%.250s", directory != NULL ? directory : ".trigline",
              stage->name);
     tgl__arena_release(&arena);
     TGL_TRY(tgl__remove_tree(out, err));
@@ -238,7 +161,6 @@ static tgl_status do_work(tgl_plan *plan, tgl_stage *stage, tgl_store *store,
                           tgl_record *record, const tgl_progress *progress,
                           int *exit_status, tgl_error *err)
 {
-    TGL_TRY(clear_outs(stage, err));
     TGL_TRY(make_parents(stage, err));
     if (stage->kind != NULL)
         TGL_TRY(run_builtin(plan, stage, store, record, progress, err));
@@ -372,7 +294,7 @@ static tgl_status keep_outs(tgl_plan *plan, tgl_stage *stage, tgl_store *store,
         if (status == TGL_OK)
             status = tgl_record_add_output(record, o->file.shown, digest, err);
         if (status == TGL_OK &&
-            !tgl__json_put(outputs, entry_name(name, o, is_directory(o->file.path)),
+            !tgl__json_put(outputs, tgl__out_entry(name, o, is_directory(o->file.path)),
                            tgl__json_new_string(digest)))
             status = tgl__fail_nomem(err);
     }
@@ -382,6 +304,8 @@ static tgl_status keep_outs(tgl_plan *plan, tgl_stage *stage, tgl_store *store,
         status = store_record(stage->record, record, store, started, 0, err);
     if (status == TGL_OK)
         status = tgl__json_dump(&text, NULL, outputs, err);
+    if (status == TGL_OK)
+        status = tgl__outs_end(stage, store, err);
     if (status == TGL_OK)
         status = tgl_store_remember(store, stage->key, text, stage->record, err);
     tgl__free(text);
@@ -402,12 +326,15 @@ static tgl_status execute(tgl_plan *plan, tgl_stage *stage, tgl_store *store,
     double started = wall_s();
     tgl_status status = open_record(&record, plan, stage, err);
     if (status == TGL_OK)
+        status = tgl__outs_clear(stage, err);
+    if (status == TGL_OK)
         status = do_work(plan, stage, store, record, progress, &exit_status, err);
     if (status == TGL_OK)
         status = keep_outs(plan, stage, store, record, started, progress, err);
     if (status != TGL_OK) {
         /* what failed leaves a record but nothing that looks like a result */
-        (void)!clear_outs(stage, NULL);
+        (void)!tgl__outs_clear(stage, NULL);
+        (void)!tgl__outs_end(stage, store, NULL);
         if (record != NULL)
             (void)!store_record(stage->record, record, store, started,
                                 exit_status != 0 ? exit_status : exit_status_of(status),
@@ -425,12 +352,15 @@ tgl_status tgl__stage_run(tgl_plan *plan, tgl_stage *stage, tgl_store *store,
     bool good = false, restored = false;
     TGL_TRY(tgl__stage_key(plan, stage, store, false, progress, err));
     if (!stage->forced && !stage->always)
-        TGL_TRY(tgl__stage_check(&good, &restored, plan, stage, store, true, err));
+        TGL_TRY(tgl__stage_check(&good, &restored, stage, store, err));
+    if (good && restored)
+        TGL_TRY(tgl__stage_restore(&good, stage, store, err));
     if (good) {
         stage->outcome = restored ? "restored" : "up to date";
         return TGL_OK;
     }
     TGL_TRY(tgl__stage_key(plan, stage, store, true, progress, err));
     TGL_TRY(tgl__progress(progress, stage->name, 0, 0, err));
+    TGL_TRY(tgl__outs_begin(stage, store, err));
     return execute(plan, stage, store, progress, err);
 }

@@ -123,13 +123,32 @@ tgl_json *tgl__plan_lineage(const tgl_plan *plan, const tgl_stage *stage);
 tgl_status tgl__tool_version(char **out, tgl_store *store, const char *program,
                              tgl_error *err);
 
+/* ---- outputs.c ---- */
+/* How an output stands in a step entry: "path", "path/" for a directory, and "uncached:…"
+ * when its bytes are not in the store. Answers `out`. */
+const char *tgl__out_entry(char out[4200], const tgl_plan_out *o, bool is_tree);
+/* Do the outputs match what the stage's key gave (*good), or can the store give back
+ * those that do not (*restored)? Changes nothing on disk; fills stage->record when good.
+ */
+tgl_status tgl__stage_check(bool *good, bool *restored, tgl_stage *stage,
+                            tgl_store *store, tgl_error *err);
+/* Bring the outputs back from the store; *good is false when its bytes are damaged. */
+tgl_status tgl__stage_restore(bool *good, tgl_stage *stage, tgl_store *store,
+                              tgl_error *err);
+/* The first output whose contents no step of this store wrote, or NULL; what a killed run
+ * left counts as ours. */
+tgl_status tgl__outs_foreign(const char **shown, const tgl_stage *stage, tgl_store *store,
+                             tgl_error *err);
+/* Before outputs are cleared or written: refuses when one is the user's (unless the stage
+ * is forced), then marks the stage as being written until tgl__outs_end. */
+tgl_status tgl__outs_begin(const tgl_stage *stage, tgl_store *store, tgl_error *err);
+tgl_status tgl__outs_end(const tgl_stage *stage, tgl_store *store, tgl_error *err);
+tgl_status tgl__outs_clear(const tgl_stage *stage, tgl_error *err);
+
 /* ---- execute.c ---- */
 /* Bring one stage up to date. Fills outcome, record, seconds. */
 tgl_status tgl__stage_run(tgl_plan *plan, tgl_stage *stage, tgl_store *store,
                           const tgl_progress *progress, tgl_error *err);
-/* Do the outputs match what a key gave? Restores them with `restore`. */
-tgl_status tgl__stage_check(bool *good, bool *restored, tgl_plan *plan, tgl_stage *stage,
-                            tgl_store *store, bool restore, tgl_error *err);
 const char *tgl__store_directory(const tgl_project *project, tgl_arena *arena);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "pipeline/pipeline.h"
 
-enum { MAX_INCLUDE = 32, TEXT_LIMIT = 16 * 1024 * 1024 };
+enum { MAX_INCLUDE = 32, MAX_NAME = 100, TEXT_LIMIT = 16 * 1024 * 1024 };
 
 static const char *const sections[] = {"include", "catalog", "params",  "stages",
                                        "record",  "gates",   "monitor", "engines"};
@@ -111,10 +111,13 @@ static tgl_status check_stage_shape(const tgl_project *project, const char *name
     tgl__project_where(where, project, "stages", name, (char *)NULL);
     bool loop = tgl__json_get(stage, "foreach") != NULL;
     const tgl_json *body = loop ? tgl__json_get(stage, "do") : stage;
-    if (strpbrk(name, "@/ \t") != NULL || *name == '\0')
+    /* it also names files below .trigline: "..", of all names, must not */
+    if (strpbrk(name, "@/ \t") != NULL || *name == '\0' || *name == '.' ||
+        strlen(name) > MAX_NAME)
         return tgl__fail(err, TGL_EFORMAT,
-                         "%s: stage name '%s': '@', '/' and blanks are not allowed",
-                         where, name);
+                         "%s: stage name '%.100s': expected 1 to %d characters, no '@', "
+                         "'/' or blanks, no dot in front",
+                         where, name, MAX_NAME);
     if (loop != (tgl__json_get(stage, "do") != NULL))
         return tgl__fail(err, TGL_EFORMAT,
                          "%s: stage '%s': 'foreach' and 'do' come together", where, name);

@@ -117,41 +117,50 @@ static bool waits(const tgl_plan *plan, const tgl_stage *stage, tgl_json *reason
     return any;
 }
 
+/* The state of a stage whose inputs are there, with its reasons. */
+static tgl_status judge(const char **state, tgl_json *reasons, tgl_plan *plan,
+                        tgl_stage *stage, tgl_store *store, tgl_error *err)
+{
+    bool good = false, restored = false;
+    const char *foreign = NULL;
+    /* the spec is stored, so that what changed can be named */
+    TGL_TRY(tgl__stage_key(plan, stage, store, true, NULL, err));
+    if (!stage->always)
+        TGL_TRY(tgl__stage_check(&good, &restored, stage, store, err));
+    if (!good || restored)
+        TGL_TRY(tgl__outs_foreign(&foreign, stage, store, err));
+    if (foreign != NULL) {
+        *state = "blocked";
+        say(reasons, "output '%.500s' was changed or put there by hand", foreign);
+    } else if (good && !restored) {
+        *state = "up to date";
+        stage->state = TGL_STAGE_DONE;
+    } else if (good) { /* not on disk yet: what follows is judged after a run */
+        *state = "restorable";
+        say(reasons, "%s", "outputs are restored from the store");
+    } else if (stage->always) {
+        say(reasons, "%s", "always_changed is set");
+    } else {
+        return why_not(reasons, stage, store, err);
+    }
+    return TGL_OK;
+}
+
 static tgl_status stage_status(tgl_json **out, tgl_plan *plan, tgl_stage *stage,
                                tgl_store *store, tgl_error *err)
 {
     tgl_json *reasons = tgl__json_array(), *entry = tgl__json_object();
-    const char *state = "out of date";
-    bool good = false, restored = false;
+    const char *state = "waits";
     tgl_status status = TGL_OK;
     tgl_error why = {0};
     if (!waits(plan, stage, reasons)) {
-        /* the spec is stored, so that what changed can be named */
-        status = tgl__stage_key(plan, stage, store, true, NULL, &why);
+        state = "out of date";
+        status = judge(&state, reasons, plan, stage, store, &why);
         if (status == TGL_ENOTFOUND) {
             say(reasons, "%.500s", why.message);
             status = TGL_OK;
-        } else if (status == TGL_OK) {
-            status = stage->always ? TGL_OK
-                                   : tgl__stage_check(&good, &restored, plan, stage,
-                                                      store, false, &why);
-            if (good) {
-                stage->state = TGL_STAGE_DONE;
-                state = restored ? "restorable" : "up to date";
-            } else if (status == TGL_OK && stage->always) {
-                say(reasons, "%s", "always_changed is set");
-            } else if (status == TGL_OK) {
-                status = why_not(reasons, stage, store, &why);
-            }
-            if (good && restored)
-                say(reasons, "%s", "outputs are restored from the store");
         }
-    } else {
-        state = "waits";
     }
-    /* a restorable stage is not on disk yet: what follows it is judged after a run */
-    if (good && restored)
-        stage->state = TGL_STAGE_WAITING;
     tgl__json_put(entry, "stage", tgl__json_new_string(stage->name));
     tgl__json_put(entry, "state", tgl__json_new_string(state));
     if (!tgl__json_put(entry, "reasons", reasons) && status == TGL_OK)

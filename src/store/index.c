@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "store/store.h"
 
-enum { SCHEMA = 1 };
+enum { SCHEMA = 2 };
 
 static const char schema_sql[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
@@ -23,9 +23,10 @@ static const char schema_sql[] =
     "CREATE TABLE step(key TEXT, entry TEXT, stage TEXT, ended REAL,"
     " PRIMARY KEY(key, entry)) WITHOUT ROWID;"
     "CREATE INDEX step_stage ON step(stage, ended);"
+    "CREATE TABLE made(path TEXT, digest TEXT, PRIMARY KEY(path, digest)) WITHOUT ROWID;"
     "CREATE TABLE file(path TEXT PRIMARY KEY, size INT, mtime INT, ctime INT, inode INT,"
     " digest TEXT) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 2;";
 
 static tgl_status fail_db(const tgl_store *store, tgl_error *err)
 {
@@ -317,6 +318,22 @@ tgl_status tgl__index_sync(tgl_store *store, tgl_error *err)
 
 /* ---- step entries ---- */
 
+/* An output's name in a step entry is its path, "uncached:" before it when only the
+ * digest was kept and a '/' behind it when it is a directory. */
+static tgl_status add_output(tgl_store *store, const char *name, const char *digest,
+                             tgl_error *err)
+{
+    const char *path = strncmp(name, "uncached:", 9) == 0 ? name + 9 : name;
+    size_t n = strlen(path);
+    char *plain = tgl__strndup(path, n > 0 && path[n - 1] == '/' ? n - 1 : n);
+    if (plain == NULL)
+        return tgl__fail_nomem(err);
+    tgl_status status = tgl__index_run(
+        store, err, "INSERT OR IGNORE INTO made VALUES(?,?)", "tt", plain, digest);
+    tgl__free(plain);
+    return status;
+}
+
 tgl_status tgl__index_add_step(tgl_store *store, const char *entry, const tgl_json *step,
                                tgl_error *err)
 {
@@ -332,6 +349,12 @@ tgl_status tgl__index_add_step(tgl_store *store, const char *entry, const tgl_js
         store, err, "INSERT OR REPLACE INTO step VALUES(?,?,?,?)", "tttr",
         tgl__json_string(tgl__json_get(step, "key"), ""), entry, stage, ended);
     tgl__json_free(record);
+    const tgl_json *outputs = tgl__json_get(step, "outputs");
+    const char *name;
+    tgl_json *value;
+    for (size_t i = 0; status == TGL_OK && tgl__json_entry(outputs, i, &name, &value);
+         i++)
+        status = add_output(store, name, tgl__json_string(value, ""), err);
     return status;
 }
 
@@ -386,6 +409,8 @@ tgl_status tgl__index_rebuild(tgl_store *store, tgl_error *err)
     tgl_status status = tgl__index_run(store, err, "BEGIN IMMEDIATE", "");
     if (status == TGL_OK) {
         status = tgl__index_run(store, err, "DELETE FROM step", "");
+        if (status == TGL_OK)
+            status = tgl__index_run(store, err, "DELETE FROM made", "");
         if (status == TGL_OK)
             status = tgl__index_run(store, err, "DELETE FROM meta", "");
         if (status == TGL_OK)

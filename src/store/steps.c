@@ -147,3 +147,17 @@ tgl_status tgl__step_last_key(char key[72], tgl_store *store, const char *stage,
         return tgl__fail(err, TGL_ENOTFOUND, "stage '%s' was never run", stage);
     return status;
 }
+
+tgl_status tgl__step_made(bool *made, tgl_store *store, const char *path,
+                          const char *digest, tgl_error *err)
+{
+    sqlite3_stmt *query = NULL;
+    pthread_mutex_lock(&store->mutex);
+    tgl_status status = tgl__index_query(
+        &query, store, err, "SELECT 1 FROM made WHERE path = ? AND digest = ?", "tt",
+        path, digest);
+    *made = tgl__index_next(query, store, &status, err);
+    sqlite3_finalize(query);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
+}

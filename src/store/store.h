@@ -134,6 +134,9 @@ tgl_status tgl__tree_parse(tgl_json **out, const char *text, size_t size,
 /* The key of the newest step entry whose record names `stage`; TGL_ENOTFOUND. */
 tgl_status tgl__step_last_key(char key[72], tgl_store *store, const char *stage,
                               tgl_error *err);
+/* Did a step of this store ever write `digest` as its output `path`? */
+tgl_status tgl__step_made(bool *made, tgl_store *store, const char *path,
+                          const char *digest, tgl_error *err);
 tgl_status tgl__step_parse(tgl_json **out, const char *text, size_t size,
                            const char *source, tgl_error *err);
 

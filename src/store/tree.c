@@ -94,6 +94,8 @@ static tgl_status file_digest(char digest[72], tgl_store *store, const char *pat
                               const struct stat *info, bool keep,
                               const tgl_progress *progress, tgl_error *err)
 {
+    if (!S_ISREG(info->st_mode)) /* opening a pipe would wait for its other end */
+        return tgl__fail(err, TGL_EIO, "'%s': expected a file or directory", path);
     char *full = realpath(path, NULL);
     if (full == NULL)
         return tgl__fail_errno(err, "cannot open", path);
@@ -193,8 +195,6 @@ static tgl_status walk_path(walk *w, const char *path, const char *relative, int
         return tgl__fail_errno(err, "cannot open", path);
     if (S_ISDIR(info.st_mode))
         return walk_directory(w, path, relative, depth, err);
-    if (!S_ISREG(info.st_mode))
-        return tgl__fail(err, TGL_EIO, "'%s': expected a file or directory", path);
     char digest[TGL_DIGEST_TEXT];
     TGL_TRY(file_digest(digest, w->store, path, &info, w->keep, w->progress, err));
     tgl_json *entry = tgl__json_object();

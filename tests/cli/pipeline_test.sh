@@ -84,9 +84,62 @@ expect 0 "$t" status
 has out "restorable"
 expect 0 "$t" run --json
 [ "$(ran)" = 0 ] || bad "a lost output is restored"
+
+# what the user put at an output path is not removed: not by a restore, a run, or a stage new to the file
+refused() { # FILE STAGE: one line that names both and the way out; status says so too
+    expect 3 "$t" run
+    has err "stage '$2': output '$1' was changed or put there by hand.*move it away.*--force $2"
+    [ "$(grep -c '^trigline: ' err)" = 1 ] || { bad "one line: $1"; cat err; }
+    expect 0 "$t" status
+    has out "blocked.*'$1' was changed or put there by hand"
+}
 echo zz >work/prep.txt
+refused work/prep.txt prepare
+[ "$(cat work/prep.txt)" = zz ] || bad "a changed output is lost to a restore"
+expect 0 "$t" run --force prepare
+[ "$(cat work/prep.txt)" = yy ] || bad "--force replaces a changed output"
+echo mine >work/model/notes.txt
+refused work/model train
+[ "$(cat work/model/notes.txt)" = mine ] || bad "a file in an output directory is lost"
+rm work/model/notes.txt
 expect 0 "$t" run
-[ "$(cat work/prep.txt)" = yy ] || bad "an overwritten output is restored"
+has out "nothing to be done"
+echo mine >work/a.txt
+expect 3 "$t" run --set train.lr=0.3
+[ "$(cat work/a.txt)" = mine ] || bad "a changed output is lost to a run"
+rm work/a.txt
+rm .trigline/index.sqlite*
+expect 0 "$t" run --set train.lr=0.1 # what a run wrote is known from the blobs alone
+[ "$(cat work/model/w)" = 0.1 ] || bad "outputs of another parameter are ours too"
+mkdir o && cd o || exit 1
+echo mine >o.txt
+echo 'stages: {s: {cmd: "echo made > o.txt", outs: [o.txt]}}' >trigline.yaml
+refused o.txt s
+[ "$(cat o.txt)" = mine ] || bad "a file of before the first run is lost"
+mkfifo p.txt
+echo 'stages: {s: {cmd: "echo made > p.txt", outs: [p.txt]}}' >trigline.yaml
+expect 3 timeout 10 "$t" run
+has err "p.txt.*expected a file or directory"
+# a killed run's half-written output is not the user's: the next run goes on
+cat >trigline.yaml <<'YAML'
+stages: {s: {cmd: "echo $$ > pid; echo half > k.txt; test -e fast || exec sleep 60", outs: [k.txt]}}
+YAML
+"$t" run >out 2>err &
+pid=$!
+i=0
+while [ ! -e k.txt ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+kill -KILL $pid "$(cat pid)"
+wait $pid
+[ "$(cat k.txt)" = half ] || bad "a killed run leaves what it had"
+expect 0 "$t" status
+has out "out of date"
+: >fast
+expect 0 "$t" run --json
+[ "$(ran)" = 1 ] || bad "a killed run goes on"
+[ -z "$(ls .trigline/running)" ] || bad "a finished stage is still marked"
+echo mine >k.txt
+refused k.txt s
+cd ..
 echo xxx >in.txt
 expect 0 "$t" status
 has out "input 'in.txt' changed"
@@ -260,6 +313,9 @@ stages:
 YAML
 try 3 "no built-in stage 'trian'.*did you mean 'train'" <<'YAML'
 stages: {s: {run: trian}}
+YAML
+try 3 "trigline.yaml:1: stage name '..'.*no dot in front" <<'YAML'
+stages: {"..": {run: package, deps: {members: {a: trigline.yaml}}, outs: {package: p.json}}}
 YAML
 try 3 "no parameter 'seeed'.*did you mean 'seed'" <<'YAML'
 params: {seed: 1}
