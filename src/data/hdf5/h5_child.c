@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,22 @@
 
 /* Room for libhdf5's own needs beside the rows: metadata, chunks, conversions. */
 static const uint64_t spare_memory = (uint64_t)1 << 30;
-enum { DEFAULT_SILENCE_S = 30, POLL_MS = 200, PIECE = 1 << 18 };
+enum { DEFAULT_SILENCE_S = 30, POLL_MS = 200, PIECE = 1 << 18, MAX_FD = 1024 };
+
+/* libhdf5 is one global of this process, and so is its lock: a child forked while another
+ * thread is inside libhdf5 would find the library locked for ever, or half-way through a
+ * change. */
+static pthread_mutex_t inside_libhdf5 = PTHREAD_MUTEX_INITIALIZER;
+
+void tgl__h5_lock(void)
+{
+    pthread_mutex_lock(&inside_libhdf5);
+}
+
+void tgl__h5_unlock(void)
+{
+    pthread_mutex_unlock(&inside_libhdf5);
+}
 
 /* Last words of the child: status, and a tgl_error when it is not TGL_OK. They follow the
  * answer, whose pieces come as (u64 size, bytes); size UINT64_MAX announces them. */
@@ -86,6 +102,13 @@ static void limit_memory(uint64_t bytes)
 
 static _Noreturn void run_child(int fd, const tgl_h5_request *request)
 {
+    /* an HDF5 file that a writer of this process has open is locked as long as anybody
+     * has it open; the byte says that we no longer do */
+    for (int other = 3; other < MAX_FD; other++)
+        if (other != fd)
+            close(other);
+    if (!write_all(fd, "", 1))
+        _exit(1);
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
     limit_memory(request->bytes);
@@ -134,8 +157,8 @@ static tgl_status check_patience(const conversation *c, tgl_error *err)
                      c->request->path, most);
 }
 
-/* Exactly n bytes from the child. Its end of the pipe may be held open by another child,
- * so its death is also looked for directly. */
+/* Exactly n bytes from the child. Its end of the pipe may be held open by another program
+ * just forked, so its death is also looked for directly. */
 static tgl_status hear(conversation *c, void *out, size_t n, tgl_error *err)
 {
     char *to = out;
@@ -197,6 +220,21 @@ out:
     return status;
 }
 
+/* Fork between two calls of libhdf5, and wait until the child has let go of our files. */
+static pid_t start_child(const int ends[2], const tgl_h5_request *request)
+{
+    char ready;
+    tgl__h5_lock();
+    pid_t child = fork();
+    if (child == 0)
+        run_child(ends[1], request);
+    close(ends[1]);
+    while (child > 0 && read(ends[0], &ready, 1) < 0 && errno == EINTR)
+        ; /* its death is an end of file, which is noticed later */
+    tgl__h5_unlock();
+    return child;
+}
+
 tgl_status tgl__h5_ask(const tgl_h5_request *request, tgl_h5_sink sink, void *user,
                        const tgl_progress *progress, tgl_error *err)
 {
@@ -205,12 +243,7 @@ tgl_status tgl__h5_ask(const tgl_h5_request *request, tgl_h5_sink sink, void *us
         return tgl__fail_errno(err, "cannot start reading", request->path);
     fcntl(ends[0], F_SETFD, FD_CLOEXEC);
     fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-    pid_t child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        run_child(ends[1], request);
-    }
-    close(ends[1]);
+    pid_t child = start_child(ends, request);
     if (child < 0) {
         close(ends[0]);
         return tgl__fail_errno(err, "cannot start reading", request->path);

@@ -27,6 +27,11 @@ typedef tgl_status (*tgl_h5_sink)(void *user, const void *bytes, size_t n,
 tgl_status tgl__h5_ask(const tgl_h5_request *request, tgl_h5_sink sink, void *user,
                        const tgl_progress *progress, tgl_error *err);
 
+/* Around every use of libhdf5 in this process; no child is forked meanwhile. Not around
+ * waiting for other threads, which may want to read. */
+void tgl__h5_lock(void);
+void tgl__h5_unlock(void);
+
 /* Runs in the child: write the answer with tgl__h5_send. Listings are JSON: {"document":
  * text or null, "arrays": [{"name", "dataset", "member", "type", "text", "dims",
  * "declared", "refusal"}]}. Numbers come as they lie in memory; strings as runs of

@@ -21,7 +21,23 @@ typedef struct h5_writer {
     const char *path;
     int level;
     size_t n_thread;
+    H5E_auto2_t print; /* how the caller's libhdf5 shows errors, while we are inside */
+    void *print_data;
 } h5_writer;
+
+/* libhdf5 prints every error unless told not to. */
+static void enter(h5_writer *w)
+{
+    tgl__h5_lock();
+    H5Eget_auto2(H5E_DEFAULT, &w->print, &w->print_data);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+static void leave(const h5_writer *w)
+{
+    H5Eset_auto2(H5E_DEFAULT, w->print, w->print_data);
+    tgl__h5_unlock();
+}
 
 /* One array: values or offsets of a column. */
 typedef struct source_array {
@@ -93,7 +109,7 @@ static tgl_status pack_chunk(void *context, size_t index, size_t worker, tgl_err
     return status;
 }
 
-static tgl_status write_chunks(const h5_writer *w, hid_t dataset, const source_array *a,
+static tgl_status write_chunks(h5_writer *w, hid_t dataset, const source_array *a,
                                hsize_t chunk_rows, tgl_error *err)
 {
     hsize_t n_chunk = (a->dims[0] + chunk_rows - 1) / chunk_rows;
@@ -106,7 +122,9 @@ static tgl_status write_chunks(const h5_writer *w, hid_t dataset, const source_a
         size_t m = n_chunk - at < group ? (size_t)(n_chunk - at) : group;
         pack_job job = {a, at, chunk_rows, w->level, packed};
         memset(packed, 0, group * sizeof *packed);
+        leave(w);
         status = tgl__parallel(m, w->n_thread, pack_chunk, &job, err);
+        enter(w);
         for (size_t i = 0; i < m; i++) {
             hsize_t offset[1 + TGL_MAX_DIM] = {(at + i) * chunk_rows};
             if (status == TGL_OK && H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, offset,
@@ -155,7 +173,7 @@ static hid_t file_type(tgl_dtype dtype)
 }
 
 /* Chunked and compressed from one chunk's size on; smaller arrays lie as they are. */
-static tgl_status write_array(const h5_writer *w, const source_array *a, tgl_error *err)
+static tgl_status write_array(h5_writer *w, const source_array *a, tgl_error *err)
 {
     hsize_t chunk[1 + TGL_MAX_DIM], total = a->dims[0] * a->row_bytes;
     memcpy(chunk, a->dims, sizeof chunk);
@@ -193,8 +211,8 @@ static tgl_status write_array(const h5_writer *w, const source_array *a, tgl_err
     return status;
 }
 
-static tgl_status write_column(const h5_writer *w, const tgl_column *c,
-                               const char *offsets, tgl_error *err)
+static tgl_status write_column(h5_writer *w, const tgl_column *c, const char *offsets,
+                               tgl_error *err)
 {
     size_t size = tgl_dtype_size(c->dtype);
     source_array a = {.name = c->name,
@@ -250,7 +268,7 @@ static tgl_status write_text(const h5_writer *w, const char *name, const char *t
     return good ? TGL_OK : failed(w, name, err);
 }
 
-static tgl_status write_all(const h5_writer *w, const tgl_table *table,
+static tgl_status write_all(h5_writer *w, const tgl_table *table,
                             const tgl_progress *progress, tgl_error *err)
 {
     tgl_arena arena = TGL_ARENA_INIT;
@@ -259,14 +277,20 @@ static tgl_status write_all(const h5_writer *w, const tgl_table *table,
     size_t n = tgl_table_n_column(table), size;
     tgl_status status = TGL_OK;
     TGL_TRY_GOTO(tgl__offset_names(&names, table, &arena, err));
-    TGL_TRY_GOTO(tgl__document_write(&document, &size, table, names, w->n_thread, err));
+    leave(w);
+    status = tgl__document_write(&document, &size, table, names, w->n_thread, err);
+    enter(w);
+    TGL_TRY_GOTO(status);
     TGL_TRY_GOTO(write_text(w, TGL_H5_DOCUMENT, document, size, false, err));
     for (size_t i = 0; tgl__table_meta_at(table, i, &key, &value); i++)
         if (strlen(value) <= MAX_ATTRIBUTE) /* the document holds all of them */
             TGL_TRY_GOTO(write_text(w, key, value, strlen(value), true, err));
     for (size_t i = 0; i < n; i++) {
         TGL_TRY_GOTO(write_column(w, tgl_table_column(table, i), names[i], err));
-        TGL_TRY_GOTO(tgl__progress(progress, "writing", i + 1, n, err));
+        leave(w);
+        status = tgl__progress(progress, "writing", i + 1, n, err);
+        enter(w);
+        TGL_TRY_GOTO(status);
     }
 out:
     tgl__free(document);
@@ -278,19 +302,20 @@ static tgl_status write_file(const char *temporary, const tgl_table *table,
                              const tgl_write_options *options, const char *path,
                              const tgl_progress *progress, tgl_error *err)
 {
-    hid_t create = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_obj_track_times(create, 0); /* of the root group */
     h5_writer w = {.path = path,
                    .n_thread = options->n_thread,
                    .level =
                        options->compression < 0 ? DEFAULT_LEVEL : options->compression};
+    enter(&w);
+    hid_t create = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_obj_track_times(create, 0); /* of the root group */
     w.file = H5Fcreate(temporary, H5F_ACC_TRUNC, create, H5P_DEFAULT);
     H5Pclose(create);
-    if (w.file < 0)
-        return failed(&w, "the file", err);
-    tgl_status status = write_all(&w, table, progress, err);
-    if (H5Fclose(w.file) < 0 && status == TGL_OK)
+    tgl_status status =
+        w.file < 0 ? failed(&w, "the file", err) : write_all(&w, table, progress, err);
+    if (w.file >= 0 && H5Fclose(w.file) < 0 && status == TGL_OK)
         status = failed(&w, "to finish", err);
+    leave(&w);
     return status;
 }
 
@@ -299,13 +324,8 @@ tgl_status tgl__h5_write(const char *path, const tgl_table *table,
                          tgl_error *err)
 {
     tgl_writer writer;
-    H5E_auto2_t print;
-    void *print_data;
     TGL_TRY(tgl__writer_open(&writer, path, err));
-    H5Eget_auto2(H5E_DEFAULT, &print, &print_data);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* libhdf5 prints every error otherwise */
     tgl_status status = write_file(writer.temporary, table, options, path, progress, err);
-    H5Eset_auto2(H5E_DEFAULT, print, print_data);
     if (status != TGL_OK) {
         tgl__writer_abandon(&writer);
         return status;

@@ -4,6 +4,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -194,6 +196,51 @@ static void a_hanging_child_is_ended(void **state)
     unlink("hdf5_test.pipe");
 }
 
+typedef struct busy_writer {
+    const tgl_table *table;
+    atomic_bool stop;
+    tgl_status status;
+    tgl_error err;
+} busy_writer;
+
+static const char busy_path[] = "hdf5_test_busy.h5";
+
+/* Uncompressed: nearly all of its time is spent inside libhdf5. */
+static void *write_until_stopped(void *context)
+{
+    busy_writer *w = context;
+    tgl_write_options options = TGL_WRITE_OPTIONS_INIT;
+    options.compression = 0;
+    while (w->status == TGL_OK && !atomic_load(&w->stop))
+        w->status = tgl_data_write(busy_path, w->table, &options, NULL, &w->err);
+    return NULL;
+}
+
+/* A child forked while a thread is inside libhdf5 inherits libhdf5's lock, held by nobody
+ * that lives there. */
+static void reads_while_another_thread_writes(void **state)
+{
+    (void)state;
+    tgl_table *t = sample();
+    busy_writer writer = {.table = t};
+    pthread_t thread;
+    assert_int_equal(tgl_data_write(path, t, NULL, NULL, NULL), TGL_OK);
+    assert_int_equal(pthread_create(&thread, NULL, write_until_stopped, &writer), 0);
+    const tgl_h5_request request = {.path = path, .group = "/", .timeout_s = 20};
+    tgl_error err = {0};
+    tgl_status status = TGL_OK;
+    for (int i = 0; status == TGL_OK && i < 60; i++)
+        status = tgl__h5_ask(&request, ignore, NULL, NULL, &err);
+    atomic_store(&writer.stop, true);
+    pthread_join(thread, NULL);
+    unlink(busy_path);
+    tgl_table_free(t);
+    if (status != TGL_OK)
+        fail_msg("%s", err.message);
+    if (writer.status != TGL_OK)
+        fail_msg("%s", writer.err.message);
+}
+
 static int cleanup(void **state)
 {
     (void)state;
@@ -207,6 +254,7 @@ int main(void)
         cmocka_unit_test(same_bytes_for_any_threads),
         cmocka_unit_test(broken_files_cannot_hurt),
         cmocka_unit_test(a_hanging_child_is_ended),
+        cmocka_unit_test(reads_while_another_thread_writes),
     };
     return cmocka_run_group_tests_name("hdf5", tests, NULL, cleanup);
 }
