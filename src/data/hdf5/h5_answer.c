@@ -155,13 +155,7 @@ static void add_array(listing *l, const char *name, const char *member, hid_t ty
     snprintf(full, sizeof full, "%s%s%s", name, member ? "/" : "", member ? member : "");
     if (refusal == NULL && dtype == 0)
         refusal = "this HDF5 type is not supported";
-    if (refusal == NULL && rank == 0)
-        refusal = "a single value, not a column";
-    if (refusal == NULL && rank > 1 + TGL_MAX_DIM)
-        refusal = "too many dimensions";
     for (int d = 0; d < rank; d++) {
-        if (d > 0 && dims[d] > UINT32_MAX && refusal == NULL)
-            refusal = "a dimension above 2^32";
         if (dims[d] > INT64_MAX)
             refusal = "more rows than can be";
         good = tgl__json_append(list, tgl__json_new_int((int64_t)dims[d])) && good;

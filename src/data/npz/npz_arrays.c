@@ -1,7 +1,6 @@
 #include "data/npz/npz_arrays.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -28,18 +27,12 @@ static tgl_status read_header(tgl_npz_arrays *all, tgl_npz_array *array, tgl_err
     return tgl__npy_parse(&array->npy, head, n, entry->size, what, err);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp((*(tgl_npz_array *const *)a)->name, (*(tgl_npz_array *const *)b)->name);
-}
-
 tgl_status tgl__npz_list(tgl_npz_arrays *out, tgl_arena *arena, tgl_error *err)
 {
     TGL_TRY(tgl__zip_list(&out->entries, &out->n_entry, arena, out->map.bytes,
                           out->map.size, out->path, err));
     out->arrays = tgl__arena_alloc(arena, out->n_entry, sizeof *out->arrays);
-    out->sorted = tgl__arena_alloc(arena, out->n_entry, sizeof(tgl_npz_array *));
-    if (out->arrays == NULL || out->sorted == NULL)
+    if (out->arrays == NULL)
         return tgl__fail_nomem(err);
     for (size_t i = 0; i < out->n_entry; i++) {
         size_t n = strlen(out->entries[i].name);
@@ -51,22 +44,9 @@ tgl_status tgl__npz_list(tgl_npz_arrays *out, tgl_arena *arena, tgl_error *err)
         if (array->name == NULL)
             return tgl__fail_nomem(err);
         TGL_TRY(read_header(out, array, err));
-        out->sorted[out->n_array++] = array;
+        out->n_array++;
     }
-    qsort((void *)out->sorted, out->n_array, sizeof *out->sorted, by_name);
-    for (size_t i = 1; i < out->n_array; i++)
-        if (by_name(&out->sorted[i - 1], &out->sorted[i]) == 0)
-            return tgl__fail(err, TGL_EFORMAT, "'%s': array '%s' is there twice",
-                             out->path, out->sorted[i]->name);
     return TGL_OK;
-}
-
-tgl_npz_array *tgl__npz_find(const tgl_npz_arrays *arrays, const char *name)
-{
-    tgl_npz_array key = {.name = name}, *pointer = &key;
-    tgl_npz_array **found = bsearch((const void *)&pointer, (const void *)arrays->sorted,
-                                    arrays->n_array, sizeof *arrays->sorted, by_name);
-    return found == NULL ? NULL : *found;
 }
 
 /* The header was only looked at through tgl__zip_peek; the whole member decides. */

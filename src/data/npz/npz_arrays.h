@@ -18,8 +18,7 @@ typedef struct tgl_npz_arrays {
     tgl_mapping map;
     tgl_zip_entry *entries;
     size_t n_entry;
-    tgl_npz_array *arrays;  /* in the archive's order */
-    tgl_npz_array **sorted; /* by name */
+    tgl_npz_array *arrays; /* in the archive's order */
     size_t n_array;
     bool verify;
 } tgl_npz_arrays;
@@ -27,7 +26,6 @@ typedef struct tgl_npz_arrays {
 /* List every .npy member and parse the headers. `out->path`, `map` and `verify` are set
  * by the caller, who also unmaps; the lists live in `arena`. */
 tgl_status tgl__npz_list(tgl_npz_arrays *out, tgl_arena *arena, tgl_error *err);
-tgl_npz_array *tgl__npz_find(const tgl_npz_arrays *arrays, const char *name);
 
 /* The array's elements, unpacked and checked; valid until tgl__npz_forget. Threads may
  * call it for different arrays. */
