@@ -39,6 +39,8 @@ static tgl_status sort_arrays(tgl_array_reader *r, tgl_error *err)
     return TGL_OK;
 }
 
+static const char too_many_rows[] = "more rows than a file of this size can hold";
+
 /* ---- our own files: the document names the arrays ---- */
 
 static tgl_status need_array(const tgl_array **out, const tgl_array_reader *r,
@@ -80,6 +82,9 @@ static tgl_status own_field(tgl_array_reader *r, size_t i, tgl_error *err)
         return tgl__fail(err, TGL_EFORMAT,
                          "'%s': the arrays of column '%s' do not have the recorded shape",
                          r->path, s->name);
+    if (p->values->dim[0] > tgl__most_rows(r->size))
+        return tgl__fail(err, TGL_EFORMAT, "'%s': column '%s': %s", r->path, s->name,
+                         too_many_rows);
     return TGL_OK;
 }
 
@@ -100,7 +105,8 @@ static const tgl_array *owner_of(const tgl_array_reader *r, const tgl_array *a)
     return values != NULL && values->n_dim >= 1 ? values : NULL;
 }
 
-static const char *refuse(const tgl_array *a, const tgl_array *offsets)
+static const char *refuse(const tgl_array_reader *r, const tgl_array *a,
+                          const tgl_array *offsets)
 {
     if (a->refusal != NULL)
         return a->refusal;
@@ -113,6 +119,8 @@ static const char *refuse(const tgl_array *a, const tgl_array *offsets)
     for (unsigned d = 1; d < a->n_dim; d++)
         if (a->dim[d] > UINT32_MAX)
             return "a dimension above 2^32";
+    if (a->dim[0] > tgl__most_rows(r->size))
+        return too_many_rows;
     return NULL;
 }
 
@@ -127,7 +135,7 @@ static tgl_status foreign_field(tgl_array_reader *r, const tgl_array *a,
                      .dtype = a->dtype,
                      .declared = a->declared,
                      .is_jagged = offsets != NULL};
-    f->refusal = refuse(a, offsets);
+    f->refusal = refuse(r, a, offsets);
     if (f->refusal != NULL)
         return TGL_OK;
     uint64_t rows = offsets != NULL ? offsets->dim[0] - 1 : a->dim[0];

@@ -54,6 +54,12 @@ tgl_status tgl__format_named(const tgl_format **out, const char *name, tgl_error
 /* By the path's ending, or NULL. */
 const tgl_format *tgl__format_of_ending(const char *path);
 
+/* The most rows, or items of jagged rows, that a file of so many bytes can hold: what the
+ * densest codec (zstd, 128 KiB of one byte in a block of 4) could give if each took a
+ * byte, with room to spare. It bounds rows that take none, which a shape makes as many as
+ * it says, and what a broken header claims. */
+uint64_t tgl__most_rows(uint64_t file_size);
+
 /* The name inside a path: what stands after the last slash. */
 const char *tgl__base_name(const char *path);
 

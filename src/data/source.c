@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -71,6 +72,27 @@ static tgl_status find_format(const tgl_format **out, const char *path, const ch
                      path, n);
 }
 
+uint64_t tgl__most_rows(uint64_t file_size)
+{
+    const uint64_t always = (uint64_t)1 << 24, per_byte = (uint64_t)1 << 16;
+    if (file_size > UINT64_MAX / per_byte)
+        return UINT64_MAX;
+    return file_size * per_byte > always ? file_size * per_byte : always;
+}
+
+static tgl_status check_n_row(const tgl_source *source, tgl_error *err)
+{
+    struct stat info;
+    if (stat(source->path, &info) != 0)
+        return tgl__fail_errno(err, "cannot open", source->path);
+    if (source->reader->n_row <= tgl__most_rows((uint64_t)info.st_size))
+        return TGL_OK;
+    return tgl__fail(err, TGL_EFORMAT,
+                     "'%s': %" PRIu64 " rows, more than a file of %" PRIu64
+                     " bytes can hold",
+                     source->path, source->reader->n_row, (uint64_t)info.st_size);
+}
+
 tgl_status tgl_source_open(tgl_source **out, const char *path,
                            const tgl_source_options *options, tgl_error *err)
 {
@@ -95,6 +117,7 @@ tgl_status tgl_source_open(tgl_source **out, const char *path,
         goto out;
     }
     TGL_TRY_GOTO(format->open(&source->reader, source->path, &used, err));
+    TGL_TRY_GOTO(check_n_row(source, err));
     if (used.object != NULL && used.object != source->object) {
         tgl__free(source->object);
         source->object = tgl__strdup(used.object);

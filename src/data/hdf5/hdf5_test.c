@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <hdf5.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -196,6 +197,40 @@ static void a_hanging_child_is_ended(void **state)
     unlink("hdf5_test.pipe");
 }
 
+/* Rows of no values take no bytes, so a shape may claim any number of them. */
+static void refuses_endless_empty_rows(void **state)
+{
+    (void)state;
+    const uint64_t huge = (uint64_t)1 << 60;
+    const hsize_t shapes[2][2] = {{huge, 0}, {3, 0}};
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    for (int i = 0; i < 2; i++) {
+        hid_t space = H5Screate_simple(2, shapes[i], NULL);
+        hid_t dataset = H5Dcreate2(file, i == 0 ? "endless" : "few", H5T_NATIVE_FLOAT,
+                                   space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        assert_true(dataset >= 0);
+        H5Dclose(dataset);
+        H5Sclose(space);
+    }
+    assert_true(H5Fclose(file) >= 0);
+    tgl_error err = {0};
+    tgl_source *source = NULL;
+    assert_int_equal(tgl_source_open(&source, path, NULL, &err), TGL_OK);
+    assert_int_equal(tgl_source_n_row(source), 3);
+    assert_non_null(strstr(tgl_source_field(source, 0)->refusal, "more rows than"));
+    assert_null(tgl_source_field(source, 1)->refusal);
+    tgl_source_close(source);
+    const tgl_column column = {
+        .name = "x", .dtype = TGL_F32, .n_row = huge, .n_dim = 1, .dim = {0}};
+    tgl_table *t = NULL;
+    assert_int_equal(tgl_table_new(&t, huge, NULL), TGL_OK);
+    assert_int_equal(tgl_table_copy_column(t, &column, NULL), TGL_OK);
+    assert_int_equal(tgl_data_write(path, t, NULL, NULL, NULL), TGL_OK);
+    assert_int_equal(tgl_source_open(&source, path, NULL, &err), TGL_EFORMAT);
+    assert_non_null(strstr(err.message, "more rows than"));
+    tgl_table_free(t);
+}
+
 typedef struct busy_writer {
     const tgl_table *table;
     atomic_bool stop;
@@ -254,6 +289,7 @@ int main(void)
         cmocka_unit_test(same_bytes_for_any_threads),
         cmocka_unit_test(broken_files_cannot_hurt),
         cmocka_unit_test(a_hanging_child_is_ended),
+        cmocka_unit_test(refuses_endless_empty_rows),
         cmocka_unit_test(reads_while_another_thread_writes),
     };
     return cmocka_run_group_tests_name("hdf5", tests, NULL, cleanup);

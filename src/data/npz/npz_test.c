@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/format.h"
+#include "data/npz/npy.h"
+#include "data/npz/zip.h"
 
 static const char path[] = "npz_test.npz";
 
@@ -225,6 +227,106 @@ static void refuses_overlapping_members(void **state)
     tgl__free(bytes);
 }
 
+typedef struct foreign_array {
+    const char *name;
+    tgl_dtype dtype;
+    unsigned n_dim;
+    uint64_t shape[3];
+    const void *values;
+    size_t n_byte;
+} foreign_array;
+
+/* Arrays without a document of ours, as NumPy writes them. */
+static void write_foreign(const foreign_array *arrays, size_t n)
+{
+    tgl_writer writer;
+    tgl_zip_member members[4] = {{0}};
+    char heads[4][512];
+    uint64_t position = 0;
+    assert_true(n <= 4);
+    assert_int_equal(tgl__writer_open(&writer, path, NULL), TGL_OK);
+    for (size_t i = 0; i < n; i++) {
+        const foreign_array *a = &arrays[i];
+        members[i] = (tgl_zip_member){
+            .name = a->name, .head = heads[i], .body = a->values, .n_body = a->n_byte};
+        members[i].n_head = tgl__npy_header(heads[i], a->dtype, a->shape, a->n_dim);
+        assert_int_equal(tgl__zip_pack(&members[i], 0, NULL), TGL_OK);
+        assert_int_equal(tgl__zip_put(&writer, &position, &members[i], NULL), TGL_OK);
+    }
+    assert_int_equal(tgl__zip_finish(&writer, position, members, n, NULL), TGL_OK);
+    assert_int_equal(tgl__writer_commit(&writer, NULL), TGL_OK);
+}
+
+static const tgl_field *field_named(const tgl_source *source, const char *name)
+{
+    for (size_t i = 0; i < tgl_source_n_field(source); i++)
+        if (strcmp(tgl_source_field(source, i)->name, name) == 0)
+            return tgl_source_field(source, i);
+    return NULL;
+}
+
+/* Rows of no values take no bytes, so a shape may claim any number of them. */
+static void refuses_endless_empty_rows(void **state)
+{
+    (void)state;
+    const uint64_t huge = (uint64_t)1 << 60;
+    const int64_t ends[] = {0, 0, 0, (int64_t)huge};
+    const float one = 1;
+    const foreign_array arrays[] = {
+        {"endless.npy", TGL_F32, 2, {huge, 0}, NULL, 0},
+        {"items.npy", TGL_F32, 2, {huge, 0}, NULL, 0},
+        {"items__offsets.npy", TGL_I64, 1, {4}, ends, sizeof ends},
+        {"empty.npy", TGL_I16, 2, {3, 0}, NULL, 0},
+    };
+    tgl_error err = {0};
+    tgl_source *source = NULL;
+    tgl_table *t = NULL;
+    write_foreign(arrays, 4);
+    assert_int_equal(tgl_source_open(&source, path, NULL, &err), TGL_OK);
+    assert_int_equal(tgl_source_n_row(source), 3); /* of the first readable column */
+    assert_non_null(strstr(field_named(source, "endless")->refusal, "more rows than"));
+    assert_non_null(strstr(field_named(source, "items")->refusal, "more rows than"));
+    const char *const asked[] = {"endless"};
+    assert_int_equal(tgl_source_read(&t, source, asked, 1, 0, UINT64_MAX, NULL, &err),
+                     TGL_EUNSUPPORTED);
+    assert_int_equal(tgl_source_read(&t, source, NULL, 0, 0, UINT64_MAX, NULL, &err),
+                     TGL_OK);
+    assert_int_equal(tgl_table_n_column(t), 1); /* a few empty rows are none to refuse */
+    assert_int_equal(tgl_table_column(t, 0)->n_value, 0);
+    tgl_table_free(t);
+    tgl_source_close(source);
+
+    const foreign_array scalar_first[] = {{"a.npy", TGL_F32, 0, {0}, &one, 4},
+                                          {"b.npy", TGL_F32, 1, {1}, &one, 4}};
+    write_foreign(scalar_first, 2);
+    assert_int_equal(tgl_source_open(&source, path, NULL, &err), TGL_OK);
+    assert_int_equal(tgl_source_n_row(source), 1);
+    assert_null(field_named(source, "b")->refusal);
+    tgl_source_close(source);
+}
+
+/* The same in a file that says it is ours, with such a column and with none. */
+static void refuses_endless_rows_of_our_own(void **state)
+{
+    (void)state;
+    const uint64_t huge = (uint64_t)1 << 60;
+    for (int n_column = 0; n_column < 2; n_column++) {
+        tgl_error err = {0};
+        tgl_table *t = NULL;
+        tgl_source *source = NULL;
+        const tgl_column column = {
+            .name = "x", .dtype = TGL_F32, .n_row = huge, .n_dim = 1, .dim = {0}};
+        assert_int_equal(tgl_table_new(&t, huge, NULL), TGL_OK);
+        if (n_column > 0)
+            assert_int_equal(tgl_table_copy_column(t, &column, NULL), TGL_OK);
+        assert_int_equal(tgl_data_write(path, t, NULL, NULL, NULL), TGL_OK);
+        assert_int_equal(tgl_source_open(&source, path, NULL, &err), TGL_EFORMAT);
+        assert_non_null(strstr(err.message, "more "));
+        assert_null(strchr(err.message, '\n'));
+        tgl_table_free(t);
+    }
+}
+
 static void survives_allocation_failure(void **state)
 {
     (void)state;
@@ -266,6 +368,8 @@ int main(void)
         cmocka_unit_test(no_flipped_byte_passes),
         cmocka_unit_test(refuses_truncation),
         cmocka_unit_test(refuses_overlapping_members),
+        cmocka_unit_test(refuses_endless_empty_rows),
+        cmocka_unit_test(refuses_endless_rows_of_our_own),
         cmocka_unit_test(survives_allocation_failure),
     };
     return cmocka_run_group_tests_name("npz", tests, NULL, cleanup);
