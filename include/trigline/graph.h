@@ -144,9 +144,10 @@ typedef struct tgl_input_where {
  * One input from one column. Integers: code = (value + add) >> drop_bits (arithmetic), of
  * element `index` among the row's elements that pass every `where` (0 when there are
  * fewer; absent is zero before any offset). Floats: quantised from (value - center) *
- * scale in double. Codes outside `quant.type` saturate and are counted. A `where` column
- * that the dataset lacks is an error unless bit w of `optional_where` is set for
- * where[w].
+ * scale in double. What is for the other kind must be neutral (add and drop_bits 0;
+ * center 0, scale 0 or 1), and a float's scale is not 0: else TGL_EUNSUPPORTED. Codes
+ * outside `quant.type` saturate and are counted. A `where` column that the dataset lacks
+ * is an error unless bit w of `optional_where` is set for where[w].
  */
 typedef struct tgl_input_rule {
     const char *name;   /**< the input's name, "jet0_pt" */
@@ -161,7 +162,7 @@ typedef struct tgl_input_rule {
     tgl_quant quant;
 } tgl_input_rule;
 
-/** `name` with version, "axol1tl/halved@1". Rules are copied. */
+/** `name` with version, "axol1tl/halved@2". Rules are copied. */
 TGL_API TGL_NODISCARD tgl_status tgl_convention_new(tgl_convention **out,
                                                     const char *name,
                                                     const tgl_input_rule *rules,
@@ -173,6 +174,8 @@ TGL_API const tgl_input_rule *tgl_convention_rule(const tgl_convention *conventi
                                                   uint32_t index);
 /** The distinct column names the rules read: NULL-terminated array, borrowed. */
 TGL_API const char *const *tgl_convention_columns(const tgl_convention *convention);
+/** Whether a dataset may lack a column: it stands in optional `where` filters only. */
+TGL_API int tgl_convention_may_lack(const tgl_convention *convention, const char *column);
 /**
  * Rows [begin, end) of a table as input codes.
  * @param codes (end - begin, n_rule) row-major, caller-allocated

@@ -255,18 +255,42 @@ static tgl_status allocate(inputs *in, size_t n_event, size_t n_in, tgl_error *e
     return in->codes ? TGL_OK : no_memory(err);
 }
 
+static bool has_field(const tgl_source *source, const char *name)
+{
+    for (size_t i = 0; i < tgl_source_n_field(source); i++)
+        if (strcmp(tgl_source_field(source, i)->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The columns a convention reads from a source, without those that may lack and do;
+ * free() it. */
+static const char **columns_of(size_t *n, const tgl_convention *convention,
+                               const tgl_source *source)
+{
+    const char *const *all = tgl_convention_columns(convention);
+    size_t n_all = 0;
+    while (all[n_all])
+        n_all++;
+    const char **columns = calloc(n_all + 1, sizeof *columns);
+    *n = 0;
+    for (size_t i = 0; columns && i < n_all; i++)
+        if (!tgl_convention_may_lack(convention, all[i]) || has_field(source, all[i]))
+            columns[(*n)++] = all[i];
+    return columns;
+}
+
 /* Rows [begin, end) of a dataset by the graph's convention, a batch at a time. */
 static tgl_status extract(inputs *in, const tgl_graph *graph, tgl_source *source,
                           uint64_t begin, uint64_t end, cli_args *args, tgl_error *err)
 {
     enum { BATCH = 65536 };
     const tgl_convention *convention = tgl_graph_convention(graph);
-    const char *const *columns = tgl_convention_columns(convention);
     size_t n_column = 0;
-    while (columns[n_column])
-        n_column++;
-    tgl_status status =
-        allocate(in, (size_t)(end - begin), tgl_convention_n_rule(convention), err);
+    const char **columns = columns_of(&n_column, convention, source);
+    tgl_status status = !columns ? no_memory(err)
+                                 : allocate(in, (size_t)(end - begin),
+                                            tgl_convention_n_rule(convention), err);
     for (uint64_t row = begin; row < end && status == TGL_OK; row += BATCH) {
         uint64_t stop = row + BATCH < end ? row + BATCH : end, saturated = 0;
         tgl_table *table = NULL;
@@ -279,6 +303,7 @@ static tgl_status extract(inputs *in, const tgl_graph *graph, tgl_source *source
         in->n_saturated += saturated;
         tgl_table_free(table);
     }
+    free((void *)columns);
     return status;
 }
 

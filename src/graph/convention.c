@@ -19,6 +19,16 @@ static bool has_version(const char *name)
     return true;
 }
 
+bool tgl__rule_is_integer(const tgl_input_rule *rule)
+{
+    return rule->add != 0 || rule->drop_bits != 0;
+}
+
+bool tgl__rule_is_real(const tgl_input_rule *rule)
+{
+    return rule->center != 0 || (rule->scale != 0 && rule->scale != 1);
+}
+
 static tgl_status check_rule(const char *name, uint32_t number,
                              const tgl_input_rule *rule, tgl_error *err)
 {
@@ -39,6 +49,8 @@ static tgl_status check_rule(const char *name, uint32_t number,
         fault = "'drop_bits' above 63 or 'index' above 2^20";
     else if (!isfinite(rule->center) || !isfinite(rule->scale))
         fault = "'center' and 'scale' must be finite";
+    else if (tgl__rule_is_integer(rule) && tgl__rule_is_real(rule))
+        fault = "'add' and 'drop_bits' are for integers, 'center' and 'scale' for floats";
     for (uint32_t w = 0; !fault && w < rule->n_where; w++)
         if (!rule->where[w].column || !*rule->where[w].column)
             fault = "a 'where' filter needs a column";
@@ -154,6 +166,24 @@ const tgl_input_rule *tgl_convention_rule(const tgl_convention *convention,
 const char *const *tgl_convention_columns(const tgl_convention *convention)
 {
     return convention->columns;
+}
+
+int tgl_convention_may_lack(const tgl_convention *convention, const char *column)
+{
+    bool named = false;
+    for (uint32_t i = 0; i < convention->n_rule; i++) {
+        const tgl_input_rule *rule = &convention->rules[i];
+        if (rule->column && strcmp(rule->column, column) == 0)
+            return 0;
+        for (uint32_t w = 0; w < rule->n_where; w++) {
+            if (strcmp(rule->where[w].column, column) != 0)
+                continue;
+            if (!(rule->optional_where >> w & 1))
+                return 0;
+            named = true;
+        }
+    }
+    return named;
 }
 
 /* ---- JSON ---- */

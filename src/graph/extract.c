@@ -56,6 +56,23 @@ static tgl_status bind_where(bound_rule *bound, const tgl_table *table, uint32_t
     return TGL_OK;
 }
 
+/* What a rule does to integers says nothing of floats, and the other way round. */
+static tgl_status check_kind(const tgl_input_rule *rule, const tgl_column *column,
+                             tgl_error *err)
+{
+    const char *fault = NULL;
+    if (is_float(column) && tgl__rule_is_integer(rule))
+        fault = "'add' and 'drop_bits' are for integers";
+    else if (is_float(column) && rule->scale == 0)
+        fault = "'scale' is 0, which leaves nothing of a float";
+    else if (!is_float(column) && tgl__rule_is_real(rule))
+        fault = "'center' and 'scale' are for floats";
+    if (fault == NULL)
+        return TGL_OK;
+    return tgl__fail(err, TGL_EUNSUPPORTED, "input '%s': column '%s' holds %s: %s",
+                     rule->name, rule->column, tgl_dtype_name(column->dtype), fault);
+}
+
 static tgl_status bind_rule(bound_rule *bound, const tgl_table *table,
                             const tgl_input_rule *rule, tgl_error *err)
 {
@@ -69,6 +86,7 @@ static tgl_status bind_rule(bound_rule *bound, const tgl_table *table,
         return tgl__fail(err, TGL_EUNSUPPORTED,
                          "input '%s': column '%s': expected numbers, found strings",
                          rule->name, rule->column);
+    TGL_TRY(check_kind(rule, bound->column, err));
     for (uint32_t w = 0; w < rule->n_where; w++)
         TGL_TRY(bind_where(bound, table, w, err));
     return TGL_OK;

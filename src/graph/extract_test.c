@@ -145,6 +145,81 @@ static void floats(void **state)
     tgl_table_free(table);
 }
 
+static void refuses(const tgl_input_rule *rule, const tgl_table *table,
+                    const char *column, const char *why)
+{
+    tgl_error err;
+    tgl_convention *convention;
+    int64_t codes[3];
+    assert_int_equal(tgl_convention_new(&convention, "t@1", rule, 1, &err), TGL_OK);
+    assert_int_equal(tgl_convention_extract(codes, NULL, convention, table, 0, 3, &err),
+                     TGL_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "input 'x'"));
+    assert_non_null(strstr(err.message, column));
+    assert_non_null(strstr(err.message, why));
+    tgl_convention_free(convention);
+}
+
+/* What a rule does to integers says nothing of floats, and the other way round. */
+static void rules_are_for_integers_or_floats(void **state)
+{
+    (void)state;
+    tgl_table *table = sample(0);
+    const tgl_quant s8 = {{1, 8, 0}, TGL_TRN, TGL_SAT};
+    tgl_input_rule rule = {
+        .name = "x", .column = "mass", .drop_bits = 1, .scale = 1, .quant = s8};
+    refuses(&rule, table, "column 'mass' holds float32", "'drop_bits' are for integers");
+    rule.drop_bits = 0;
+    rule.add = -1;
+    refuses(&rule, table, "column 'mass' holds float32", "'add' and");
+    rule.add = 0;
+    rule.scale = 0;
+    refuses(&rule, table, "column 'mass' holds float32", "'scale' is 0");
+    rule = (tgl_input_rule){.name = "x", .column = "run", .scale = 2, .quant = s8};
+    refuses(&rule, table, "column 'run' holds int32", "'scale' are for floats");
+    rule.scale = 1;
+    rule.center = 2;
+    refuses(&rule, table, "column 'run' holds int32", "'center' and");
+    rule.center = 0;
+    check_extract(&rule, table, (int64_t[]){1, 2, 3}, 0);
+    rule.add = 1;
+    rule.scale = 0.5;
+    tgl_error err;
+    tgl_convention *convention = NULL;
+    assert_int_equal(tgl_convention_new(&convention, "t@1", &rule, 1, &err), TGL_EUSAGE);
+    assert_non_null(strstr(err.message, "rule 0 ('x')"));
+    assert_null(convention);
+    tgl_table_free(table);
+}
+
+static void says_what_a_dataset_may_lack(void **state)
+{
+    (void)state;
+    tgl_error err;
+    tgl_convention *convention;
+    const tgl_quant u8 = {{0, 8, 0}, TGL_TRN, TGL_SAT};
+    const tgl_input_rule rules[] = {{.name = "a",
+                                     .column = "pt",
+                                     .n_where = 2,
+                                     .where = {{"bx", 0}, {"type", 2}},
+                                     .optional_where = 1,
+                                     .quant = u8},
+                                    {.name = "b",
+                                     .column = "eta",
+                                     .n_where = 2,
+                                     .where = {{"bx", 0}, {"quality", 1}},
+                                     .optional_where = 3,
+                                     .quant = u8},
+                                    {.name = "c", .column = "quality", .quant = u8}};
+    assert_int_equal(tgl_convention_new(&convention, "t@1", rules, 3, &err), TGL_OK);
+    assert_true(tgl_convention_may_lack(convention, "bx"));
+    assert_false(tgl_convention_may_lack(convention, "type"));
+    assert_false(tgl_convention_may_lack(convention, "pt"));
+    assert_false(tgl_convention_may_lack(convention, "quality")); /* read by rule c */
+    assert_false(tgl_convention_may_lack(convention, "nothing"));
+    tgl_convention_free(convention);
+}
+
 static void needs_a_version(void **state)
 {
     (void)state;
@@ -165,6 +240,8 @@ int main(void)
         cmocka_unit_test(integers),
         cmocka_unit_test(filters),
         cmocka_unit_test(floats),
+        cmocka_unit_test(rules_are_for_integers_or_floats),
+        cmocka_unit_test(says_what_a_dataset_may_lack),
         cmocka_unit_test(needs_a_version),
     };
     return cmocka_run_group_tests_name("extract", tests, NULL, NULL);

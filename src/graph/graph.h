@@ -82,6 +82,9 @@ void tgl__node_element_name(char *out, size_t size, const tgl_node *node,
 /* log2 of a power of two; -1 for anything else. */
 int tgl__exact_log2(uint32_t n);
 
+/* Does a rule say what to do to integers (add, drop_bits); to floats (center, scale)? */
+bool tgl__rule_is_integer(const tgl_input_rule *rule);
+bool tgl__rule_is_real(const tgl_input_rule *rule);
 tgl_json *tgl__convention_json(const tgl_convention *convention);
 tgl_status tgl__convention_from_json(tgl_convention **out, const tgl_json *json,
                                      const char *where, tgl_error *err);

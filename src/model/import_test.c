@@ -32,8 +32,13 @@ static void imports_and_describes(void **state)
         tgl_convention_rule(tgl_graph_convention(graph), 6); /* jet3_pt */
     assert_string_equal(rule->column, "L1Jet_hwPt");
     assert_int_equal(rule->index, 3);
+    assert_int_equal(rule->n_where,
+                     1); /* of neighbouring crossings, where a file has any */
+    assert_string_equal(rule->where[0].column, "L1Jet_bx");
+    assert_int_equal(rule->where[0].value, 0);
+    assert_int_equal(rule->optional_where, 1);
     assert_int_equal(tgl_model_info(&json, graph, &err), TGL_OK);
-    assert_non_null(strstr(json, "\"convention\":\"axol1tl/firmware@1\""));
+    assert_non_null(strstr(json, "\"convention\":\"axol1tl/firmware@2\""));
     assert_non_null(strstr(json, "\"exact_matrices\":2"));
     assert_non_null(strstr(json, "\"digest\":\"sha256:"));
     tgl_free(json);

@@ -120,6 +120,11 @@ static tgl_status standardise(tgl_input_rule *rule, const tgl_table *table,
     if (column->is_jagged || column->n_dim > 0 || column->dtype == TGL_STRING)
         return tgl__fail(err, TGL_EFORMAT,
                          "train: column '%s' must hold one number a row", rule->column);
+    if (column->dtype != TGL_F32 && column->dtype != TGL_F64)
+        return tgl__fail(err, TGL_EUNSUPPORTED,
+                         "train: column '%s' holds %s: expected a float column to "
+                         "standardise (CAST it to FLOAT in a query)",
+                         rule->column, tgl_dtype_name(column->dtype));
     double sum = 0, square = 0;
     for (uint64_t i = 0; i < n_train; i++)
         sum += tgl_column_double(column, i);

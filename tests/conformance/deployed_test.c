@@ -273,7 +273,7 @@ static void convention_must_be_named(void **state)
     assert_int_equal(tgl_model_import(&graph, path, NULL, "half", &err), TGL_EUSAGE);
     graph = deployed("halved");
     assert_string_equal(tgl_convention_name(tgl_graph_convention(graph)),
-                        "axol1tl/halved@1");
+                        "axol1tl/halved@2");
     tgl_graph_free(graph);
 }
 

@@ -128,7 +128,7 @@ static tgl_status add(reader *r, tgl_node *node)
 /* ---- inputs and their convention ---- */
 
 typedef struct quantity {
-    const char *object, *name, *column;
+    const char *object, *name, *column, *bx;
     tgl_type type;  /* of the hardware integer */
     uint8_t is_pt;  /* in units of half a GeV */
     uint8_t is_etm; /* picked by etSumType == 2 */
@@ -136,17 +136,17 @@ typedef struct quantity {
 
 /* Widths of the trigger's words (gtl_pkg.vhd). */
 static const quantity quantities[] = {
-    {"etm", "pt", "L1EtSum_hwPt", {0, 12, 0}, 1, 1},
-    {"etm", "phi", "L1EtSum_hwPhi", {0, 8, 0}, 0, 1},
-    {"eg", "pt", "L1EG_hwPt", {0, 9, 0}, 1, 0},
-    {"eg", "eta", "L1EG_hwEta", {1, 8, 0}, 0, 0},
-    {"eg", "phi", "L1EG_hwPhi", {0, 8, 0}, 0, 0},
-    {"mu", "pt", "L1Mu_hwPt", {0, 9, 0}, 1, 0},
-    {"mu", "eta", "L1Mu_hwEta", {1, 9, 0}, 0, 0},
-    {"mu", "phi", "L1Mu_hwPhi", {0, 10, 0}, 0, 0},
-    {"jet", "pt", "L1Jet_hwPt", {0, 11, 0}, 1, 0},
-    {"jet", "eta", "L1Jet_hwEta", {1, 8, 0}, 0, 0},
-    {"jet", "phi", "L1Jet_hwPhi", {0, 8, 0}, 0, 0},
+    {"etm", "pt", "L1EtSum_hwPt", "L1EtSum_bx", {0, 12, 0}, 1, 1},
+    {"etm", "phi", "L1EtSum_hwPhi", "L1EtSum_bx", {0, 8, 0}, 0, 1},
+    {"eg", "pt", "L1EG_hwPt", "L1EG_bx", {0, 9, 0}, 1, 0},
+    {"eg", "eta", "L1EG_hwEta", "L1EG_bx", {1, 8, 0}, 0, 0},
+    {"eg", "phi", "L1EG_hwPhi", "L1EG_bx", {0, 8, 0}, 0, 0},
+    {"mu", "pt", "L1Mu_hwPt", "L1Mu_bx", {0, 9, 0}, 1, 0},
+    {"mu", "eta", "L1Mu_hwEta", "L1Mu_bx", {1, 9, 0}, 0, 0},
+    {"mu", "phi", "L1Mu_hwPhi", "L1Mu_bx", {0, 10, 0}, 0, 0},
+    {"jet", "pt", "L1Jet_hwPt", "L1Jet_bx", {0, 11, 0}, 1, 0},
+    {"jet", "eta", "L1Jet_hwEta", "L1Jet_bx", {1, 8, 0}, 0, 0},
+    {"jet", "phi", "L1Jet_hwPhi", "L1Jet_bx", {0, 8, 0}, 0, 0},
 };
 
 /* "jet3_pt" into object, index, quantity. */
@@ -181,10 +181,12 @@ static tgl_status make_rule(tgl_input_rule *rule, const reader *r, const char *n
                          r->source, number, name);
     rule->column = q->column;
     rule->quant.type = q->type;
-    if (q->is_etm) {
-        rule->n_where = 1;
-        rule->where[0] = (tgl_input_where){"L1EtSum_etSumType", 2};
-    }
+    /* several crossings an event in some files (then the one at 0), one in others */
+    rule->where[0] = (tgl_input_where){q->bx, 0};
+    rule->optional_where = 1;
+    rule->n_where = 1;
+    if (q->is_etm)
+        rule->where[rule->n_where++] = (tgl_input_where){"L1EtSum_etSumType", 2};
     if (!q->is_pt)
         return TGL_OK;
     if (strcmp(r->variant, "halved") == 0) {
@@ -206,7 +208,7 @@ static tgl_status set_convention(reader *r, const char *const *names, tgl_quant 
         out[i] = (tgl_quant){rules[i].quant.type, TGL_TRN, TGL_WRAP};
     }
     char name[64];
-    snprintf(name, sizeof name, "axol1tl/%s@1", r->variant);
+    snprintf(name, sizeof name, "axol1tl/%s@2", r->variant);
     tgl_convention *convention;
     TGL_TRY(tgl_convention_new(&convention, name, rules, r->n_input, r->err));
     status = tgl_graph_set_convention(r->graph, convention, r->err);
