@@ -185,9 +185,22 @@ static void writer_is_atomic(void **state)
     assert_int_equal(tgl__writer_commit(&w, &err), TGL_OK);
     check_content(path, "new text");
     assert_int_equal(count_entries(*state), 1);
-    struct stat info;
-    assert_int_equal(stat(path, &info), 0);
-    assert_int_equal(info.st_mode & 0777, 0644);
+    tgl__free(path);
+}
+
+static void writer_keeps_to_the_umask(void **state)
+{
+    char *path = tgl__path_join(*state, "file");
+    static const mode_t masks[] = {0, 022, 027, 077};
+    for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++) {
+        struct stat info;
+        mode_t before = umask(masks[i]);
+        tgl_status status = tgl__file_write(path, "x", 1, NULL);
+        umask(before);
+        assert_int_equal(status, TGL_OK);
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_mode & 07777, 0666 & ~masks[i]);
+    }
     tgl__free(path);
 }
 
@@ -528,6 +541,7 @@ int main(void)
         cmocka_unit_test(arena_and_sizes),
         cmocka_unit_test(errors_are_one_line),
         IN_DIRECTORY(writer_is_atomic),
+        IN_DIRECTORY(writer_keeps_to_the_umask),
         IN_DIRECTORY(failed_write_leaves_nothing),
         IN_DIRECTORY(writer_cannot_open),
         IN_DIRECTORY(reading),

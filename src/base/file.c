@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -95,6 +96,26 @@ tgl_status tgl__file_read(char **out, size_t *size, const char *path, size_t lim
     return TGL_OK;
 }
 
+/* Like mkstemp, but with the mode that the caller's umask leaves of 0666: the file is the
+ * user's, not a secret of ours. `end` is six characters to be chosen. */
+static int open_unique(const char *path, char *end)
+{
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t seed = (uint64_t)now.tv_nsec ^ (uint64_t)getpid() << 32 ^ (uintptr_t)end;
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        uint64_t bits = seed >> 24;
+        for (int i = 0; i < 6; i++, bits /= 36)
+            end[i] = letters[bits % 36];
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
+}
+
 tgl_status tgl__writer_open(tgl_writer *out, const char *path, tgl_error *err)
 {
     *out = (tgl_writer){0};
@@ -102,20 +123,20 @@ tgl_status tgl__writer_open(tgl_writer *out, const char *path, tgl_error *err)
     out->path = tgl__strdup(path);
     out->temporary = tgl__malloc(n + 12);
     if (out->path == NULL || out->temporary == NULL) {
+        if (out->temporary != NULL)
+            out->temporary[0] = '\0';
         tgl__writer_abandon(out);
         return tgl__fail_nomem(err);
     }
     memcpy(out->temporary, path, n);
     memcpy(out->temporary + n, ".tmpXXXXXX", 11);
-    int fd = mkstemp(out->temporary);
+    int fd = open_unique(out->temporary, out->temporary + n + 4);
     if (fd < 0) {
         tgl_status status = tgl__fail_errno(err, "cannot create", path);
         out->temporary[0] = '\0';
         tgl__writer_abandon(out);
         return status;
     }
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    fchmod(fd, 0644);
     out->stream = fdopen(fd, "wb");
     if (out->stream == NULL) {
         close(fd);
@@ -133,6 +154,27 @@ tgl_status tgl__writer_put(tgl_writer *writer, const void *bytes, size_t n,
     return TGL_OK;
 }
 
+tgl_status tgl__sync_directory_of(const char *path, tgl_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+    char *directory = slash == NULL ? tgl__strdup(".")
+                      : n == 0      ? tgl__strdup("/")
+                                    : tgl__strndup(path, n);
+    if (directory == NULL)
+        return tgl__fail_nomem(err);
+    tgl_status status = TGL_OK;
+    /* a directory that may be written in but not read, and a file system without this
+     * call, are no reason to call a complete file bad */
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && fsync(fd) != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT))
+        status = tgl__fail_errno(err, "cannot sync the directory of", path);
+    if (fd >= 0)
+        close(fd);
+    tgl__free(directory);
+    return status;
+}
+
 tgl_status tgl__writer_commit(tgl_writer *writer, tgl_error *err)
 {
     bool good = fflush(writer->stream) == 0 && fsync(fileno(writer->stream)) == 0;
@@ -142,8 +184,10 @@ tgl_status tgl__writer_commit(tgl_writer *writer, tgl_error *err)
     writer->stream = NULL;
     if (status == TGL_OK && rename(writer->temporary, writer->path) != 0)
         status = tgl__fail_errno(err, "cannot write", writer->path);
-    if (status == TGL_OK)
+    if (status == TGL_OK) {
         writer->temporary[0] = '\0';
+        status = tgl__sync_directory_of(writer->path, err);
+    }
     tgl__writer_abandon(writer);
     return status;
 }

@@ -20,7 +20,8 @@ void tgl__file_unmap(tgl_mapping *mapping);
 tgl_status tgl__file_read(char **out, size_t *size, const char *path, size_t limit,
                           tgl_error *err);
 
-/* A file being written: nothing appears at `path` before commit. */
+/* A file being written: nothing appears at `path` before commit. Its mode is 0666 less
+ * the caller's umask. */
 typedef struct tgl_writer {
     FILE *stream;
     char *path, *temporary;
@@ -29,11 +30,13 @@ typedef struct tgl_writer {
 tgl_status tgl__writer_open(tgl_writer *out, const char *path, tgl_error *err);
 tgl_status tgl__writer_put(tgl_writer *writer, const void *bytes, size_t n,
                            tgl_error *err);
-tgl_status tgl__writer_commit(tgl_writer *writer,
-                              tgl_error *err); /* flush, fsync, rename; releases */
+/* Flush, fsync, rename, fsync of the directory; releases. */
+tgl_status tgl__writer_commit(tgl_writer *writer, tgl_error *err);
 void tgl__writer_abandon(
     tgl_writer *writer); /* removes the temporary; accepts a released writer */
 
+/* Make a rename to `path` last: sync the directory it stands in. */
+tgl_status tgl__sync_directory_of(const char *path, tgl_error *err);
 tgl_status tgl__file_write(const char *path, const void *bytes, size_t n, tgl_error *err);
 tgl_status tgl__make_dirs(const char *path, tgl_error *err); /* like mkdir -p */
 tgl_status tgl__remove_tree(const char *path, tgl_error *err);

@@ -83,20 +83,6 @@ static tgl_status write_all(int fd, const void *bytes, size_t n, const char *pat
     return TGL_OK;
 }
 
-static void sync_directory(const char *path)
-{
-    char *copy = tgl__strdup(path), *slash = copy == NULL ? NULL : strrchr(copy, '/');
-    if (slash != NULL) {
-        *slash = '\0';
-        int fd = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd >= 0) {
-            fsync(fd); /* best effort: some file systems refuse it */
-            close(fd);
-        }
-    }
-    tgl__free(copy);
-}
-
 /* Seal a finished temporary under its digest. Closes fd, frees and clears *temporary. */
 static tgl_status seal(tgl_store *store, int fd, char **temporary, const char *digest,
                        tgl_error *err)
@@ -109,7 +95,7 @@ static tgl_status seal(tgl_store *store, int fd, char **temporary, const char *d
     if (status == TGL_OK && rename(*temporary, path) != 0)
         status = tgl__fail_errno(err, "cannot write", path);
     if (status == TGL_OK)
-        sync_directory(path);
+        status = tgl__sync_directory_of(path, err);
     else
         unlink(*temporary);
     tgl__free(path);
