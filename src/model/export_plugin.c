@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "model/export.h"
+#include "model/exporters.h"
 
 /* ---- reading C++ types ---- */
 
@@ -302,7 +302,7 @@ static void print_makefile(tgl_buffer *b, const char *name)
         "AP_TYPES ?= .\n\n"
         "%s.so: %s.cc exports.map\n"
         "\t$(CXX) -std=c++17 -fPIC -shared -fvisibility=hidden $(CXXFLAGS) \\\n"
-        "\t    -I$(TRIGLINE)/include -I$(AP_TYPES) $< -o $@ \\\n"
+        "\t    -I$(TRIGLINE)/include -isystem $(AP_TYPES) $< -o $@ \\\n"
         "\t    -Wl,--version-script=exports.map \\\n"
         "\t    -L$(TRIGLINE)/lib -ltrigline-run -ldl $(LDFLAGS)\n",
         name, name, name, name);

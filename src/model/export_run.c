@@ -8,8 +8,8 @@
 #include "base/memory.h"
 #include "digest/digest.h"
 #include "graph/graph.h"
-#include "model/export.h"
-#include "run/file.h"
+#include "model/exporters.h"
+#include "run/run_file.h"
 
 typedef struct writer {
     tgl_buffer sections[TGL__RUN_N_SECTION];

@@ -9,9 +9,11 @@
 #else
 #include <any>
 
-namespace hls4mlEmulator {
-class Model {
-public:
+namespace hls4mlEmulator
+{
+class Model
+{
+  public:
     virtual void prepare_input(std::any input) = 0; // the any holds a pointer
     virtual void predict() = 0;
     virtual void read_result(std::any result) = 0; // the any holds a pointer

@@ -29,11 +29,14 @@
 #include <trigline/hls4ml_emulator.hpp>
 #include <trigline/run.hpp>
 
-namespace trigline {
-namespace hls4ml {
+namespace trigline
+{
+namespace hls4ml
+{
 /* Everything here has internal linkage: two plugins of one process must share nothing,
  * and a static of an inline function would be one object for both (STB_GNU_UNIQUE). */
-namespace {
+namespace
+{
 
 /* ---- C++ types as codes: layout<T> walks pairs and arrays down to ap_ numbers ---- */
 
@@ -52,7 +55,10 @@ template <int W, int Frac, bool Signed, class T> struct number {
                 static_cast<std::int16_t>(Frac)};
     }
     /* V is the integer behind the number, in every version of ap_types. */
-    static void get(std::int64_t *codes, const T &from) { *codes = from.V.to_int64(); }
+    static void get(std::int64_t *codes, const T &from)
+    {
+        *codes = from.V.to_int64();
+    }
     static void set(T &to, const std::int64_t *codes)
     {
         to.V = static_cast<long long>(*codes);
@@ -60,8 +66,7 @@ template <int W, int Frac, bool Signed, class T> struct number {
 };
 
 template <int W, int I, ap_q_mode Q, ap_o_mode O, int N>
-struct layout<ap_fixed<W, I, Q, O, N>>
-    : number<W, W - I, true, ap_fixed<W, I, Q, O, N>> {
+struct layout<ap_fixed<W, I, Q, O, N>> : number<W, W - I, true, ap_fixed<W, I, Q, O, N>> {
 };
 template <int W, int I, ap_q_mode Q, ap_o_mode O, int N>
 struct layout<ap_ufixed<W, I, Q, O, N>>
@@ -165,17 +170,18 @@ template <class In, std::size_t NIn, class Out, std::size_t NOut> struct signatu
         path = slash == std::string::npos ? "" : path.substr(0, slash + 1);
         model loaded = model::open(path + name + ".tglr");
         expect(name, "program", program, loaded.info("program"));
-        expect(name, "inputs", std::to_string(n_input),
-               std::to_string(loaded.n_input()));
-        check_types<In>(name, "input", NIn,
-                        [&](std::size_t i) -> auto & { return loaded.input(i); });
-        check_types<Out>(name, "result", NOut,
-                         [&](std::size_t i) -> auto & { return loaded.output(i); });
+        expect(name, "inputs", std::to_string(n_input), std::to_string(loaded.n_input()));
+        check_types<In>(
+            name, "input", NIn, [&](std::size_t i) -> auto & { return loaded.input(i); });
+        check_types<Out>(
+            name, "result",
+            NOut, [&](std::size_t i) -> auto & { return loaded.output(i); });
         return loaded;
     }
 
-    class emulator final : public hls4mlEmulator::Model {
-    public:
+    class emulator final : public hls4mlEmulator::Model
+    {
+      public:
         explicit emulator(const model &of)
             : model_(of), scratch_(of), in_(n_input), out_(of.n_output())
         {
@@ -186,7 +192,10 @@ template <class In, std::size_t NIn, class Out, std::size_t NOut> struct signatu
             for (std::size_t i = 0; i < NIn; i++)
                 layout<In>::get(in_.data() + i * layout<In>::size, from[i]);
         }
-        void predict() override { model_.event(out_, in_, scratch_); }
+        void predict() override
+        {
+            model_.event(out_, in_, scratch_);
+        }
         void read_result(std::any result) override
         {
             Out *to = std::any_cast<Out *>(result);
@@ -194,7 +203,7 @@ template <class In, std::size_t NIn, class Out, std::size_t NOut> struct signatu
                 layout<Out>::set(to[i], out_.data() + i * layout<Out>::size);
         }
 
-    private:
+      private:
         const model &model_;
         scratch scratch_;
         std::vector<std::int64_t> in_, out_;
@@ -222,8 +231,8 @@ template <class In, std::size_t NIn, class Out, std::size_t NOut> struct signatu
     {                                                                                    \
         using plugin = trigline::hls4ml::signature<IN, N_IN, OUT, N_OUT>;                \
         /* once a process and never released: instances may outlive every static */      \
-        static const trigline::model *const shared = new trigline::model(plugin::open(   \
-            NAME, PROGRAM, reinterpret_cast<const void *>(&create_model)));              \
+        static const trigline::model *const shared = new trigline::model(                \
+            plugin::open(NAME, PROGRAM, reinterpret_cast<const void *>(&create_model))); \
         return new plugin::emulator(*shared);                                            \
     }                                                                                    \
     extern "C" void destroy_model(hls4mlEmulator::Model *model)                          \

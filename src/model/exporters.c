@@ -1,5 +1,5 @@
 /* Exports: the table of them, and a package's model. */
-#include "model/export.h"
+#include "model/exporters.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* What an exporter offers: one const struct each, listed in export.c. */
-#ifndef TGL_MODEL_EXPORT_H
-#define TGL_MODEL_EXPORT_H
+/* What an exporter offers: one const struct each, listed in exporters.c. */
+#ifndef TGL_MODEL_EXPORTERS_H
+#define TGL_MODEL_EXPORTERS_H
 
 #include <trigline/model.h>
 

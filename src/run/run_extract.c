@@ -1,7 +1,7 @@
 /* One event's columns as input codes, by the rules the file carries. */
 #include "base/error.h"
 #include "fixed/wide.h"
-#include "run/file.h"
+#include "run/run_file.h"
 
 static tgl_status check_column(const tgl_run *run, const tgl_run_values *values,
                                uint32_t number, const char *input, bool integers,

@@ -1,4 +1,4 @@
-#include "run/file.h"
+#include "run/run_file.h"
 
 #include <math.h>
 #include <string.h>

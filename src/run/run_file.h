@@ -1,7 +1,7 @@
 /* The run-time file taken apart, and the loaded model's inside. The layout stands in
  * docs/run-library.md; src/model/export_run.c writes it. */
-#ifndef TGL_RUN_FILE_H
-#define TGL_RUN_FILE_H
+#ifndef TGL_RUN_RUN_FILE_H
+#define TGL_RUN_RUN_FILE_H
 
 #include <trigline/emulate.h>
 #include <trigline/run.h>

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "run/file.h"
+#include "run/run_file.h"
 
 /* ---- loading ---- */
 
