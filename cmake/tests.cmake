@@ -46,6 +46,16 @@ if(CMAKE_CXX_COMPILER)
   target_link_libraries(run_hpp_test PRIVATE trigline_run Threads::Threads)
   add_test(NAME run_hpp_test COMMAND run_hpp_test ${CMAKE_SOURCE_DIR}/fuzz/corpus/fuzz_run/rules.tglr)
   set_tests_properties(run_hpp_test PROPERTIES TIMEOUT 120 LABELS conformance)
+  foreach(framework cmssw athena)
+    add_executable(${framework}_modules_test tests/plugins/${framework}_modules_test.cpp)
+    target_include_directories(${framework}_modules_test PRIVATE ${CMAKE_SOURCE_DIR}/tests
+      ${CMAKE_SOURCE_DIR}/plugins/${framework}/standin ${CMAKE_SOURCE_DIR}/plugins/${framework})
+    target_link_libraries(${framework}_modules_test PRIVATE trigline_static)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/plugins/${framework})
+    add_test(NAME ${framework}_modules_test COMMAND ${framework}_modules_test ${TGL_SHARED_DIR}/testdata/l1
+      ${CMAKE_BINARY_DIR}/plugins/${framework})
+    set_tests_properties(${framework}_modules_test PROPERTIES TIMEOUT 300 LABELS conformance SKIP_RETURN_CODE 77)
+  endforeach()
 endif()
 
 # The house: includes point down (design, "The house"); public headers stand alone in C99 and C++.

@@ -194,6 +194,8 @@ TGL_API TGL_NODISCARD tgl_status tgl_builder_put(tgl_builder *builder, size_t co
  * row is then discarded, the builder goes on. */
 TGL_API TGL_NODISCARD tgl_status tgl_builder_end_row(tgl_builder *builder,
                                                      tgl_error *err);
+/** Forget the row being filled: what an event that failed half-way leaves. */
+TGL_API void tgl_builder_discard_row(tgl_builder *builder);
 TGL_API uint64_t tgl_builder_n_row(const tgl_builder *builder);
 /** What was filled, as a table with its provenance; the builder is then empty, with the
  * same columns, origin and current file. Write it with tgl_data_write (data.h). A row not

@@ -185,7 +185,7 @@ tgl_status tgl_builder_put(tgl_builder *builder, size_t column, const void *valu
     return TGL_OK;
 }
 
-static void discard_row(tgl_builder *builder)
+void tgl_builder_discard_row(tgl_builder *builder)
 {
     for (size_t i = 0; i < builder->n_column; i++)
         builder->columns[i].n_value = builder->columns[i].n_closed;
@@ -220,7 +220,7 @@ tgl_status tgl_builder_end_row(tgl_builder *builder, tgl_error *err)
             status = tgl__fail_nomem(err);
     }
     if (status != TGL_OK) {
-        discard_row(builder);
+        tgl_builder_discard_row(builder);
         return status;
     }
     builder->n_row++;
@@ -333,7 +333,7 @@ static void restart(tgl_builder *builder)
 tgl_status tgl_builder_take(tgl_table **out, tgl_builder *builder, tgl_error *err)
 {
     tgl_table *table = NULL;
-    discard_row(builder);
+    tgl_builder_discard_row(builder);
     TGL_TRY(tgl_table_new(&table, builder->n_row, err));
     tgl_status status = copy_columns(table, builder, err);
     if (status == TGL_OK)

@@ -120,6 +120,8 @@ static void refusals(void **state)
     check(fill(b, &c, 1, NULL, 0, "m", &err), &err); /* the bad rows left nothing */
     assert_int_equal(tgl_builder_add(b, "late", TGL_I8, 0, &n, &err), TGL_EUSAGE);
     assert_int_equal(tgl_builder_begin_file(b, "late.root", NULL, &err), TGL_EUSAGE);
+    check(tgl_builder_put(b, c.run, &run, 1, &err), &err);
+    tgl_builder_discard_row(b);
     check(tgl_builder_put(b, c.run, &run, 1, &err), &err); /* not closed */
     check(tgl_builder_take(&table, b, &err), &err);
     assert_int_equal(tgl_table_n_row(table), 1);
