@@ -757,7 +757,7 @@ static tgl_status replace_payload(exported *e, const uint8_t *bytes, size_t size
         status = tgl_model_program_digest(digest, NULL, e->program, err);
     if (status == TGL_OK &&
         memcmp(digest, tgl_payload_program_digest(e->payload), sizeof digest) != 0) {
-        status = TGL_EMISMATCH;
+        status = TGL_EFORMAT;
         *err = (tgl_error){.code = status, .offset = TGL_NO_OFFSET};
         snprintf(err->message, sizeof err->message,
                  "the payload was made for another program than this model's");

@@ -100,7 +100,7 @@ static tgl_status write_convention(writer *w, const tgl__export *model, tgl_erro
         return TGL_OK;
     uint32_t n = tgl_program_n_input(model->program);
     if (tgl_convention_n_rule(c) != n)
-        return tgl__fail(err, TGL_EMISMATCH,
+        return tgl__fail(err, TGL_EUSAGE,
                          "convention '%s' makes %u inputs, the program has %u",
                          tgl_convention_name(c), tgl_convention_n_rule(c), n);
     write_pair(w, "convention", tgl_convention_name(c));
@@ -108,7 +108,7 @@ static tgl_status write_convention(writer *w, const tgl__export *model, tgl_erro
         const tgl_input_rule *rule = tgl_convention_rule(c, i);
         const tgl_port *port = tgl_program_input(model->program, i);
         if (!tgl_type_equal(rule->quant.type, port->type))
-            return tgl__fail(err, TGL_EMISMATCH,
+            return tgl__fail(err, TGL_EUSAGE,
                              "convention '%s': input %u ('%s') has not the type of the "
                              "program's '%s'",
                              tgl_convention_name(c), i, rule->name, port->name);

@@ -128,7 +128,7 @@ static tgl_status read_payload(tgl_payload **out, const tgl_program *program,
     if (status == TGL_OK)
         status = tgl_model_program_digest(wanted, NULL, program, err);
     if (status == TGL_OK && memcmp(wanted, tgl_payload_program_digest(*out), 32) != 0)
-        status = tgl__fail(err, TGL_EMISMATCH,
+        status = tgl__fail(err, TGL_EFORMAT,
                            "package %.19s: payload.tgls was made for another program "
                            "than program.tglp",
                            digest);
