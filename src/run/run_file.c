@@ -118,7 +118,7 @@ static tgl_status read_info(parser *p)
 
 /* ---- input rules ---- */
 
-/* The number of the column with this name; it gets one if it has none. */
+/* The number of the column with this name: a new one for a new name. */
 static tgl_status number_column(uint32_t *out, parser *p, const char *name)
 {
     tgl_run *run = p->run;
