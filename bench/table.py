@@ -36,6 +36,14 @@ def emulate(r):
             f"{r['differing_events']} differ. Aim: 100.\n\n" + table(["kernels", "events/s", "peer, events/s", "ratio"], rows))
 
 
+def load_files(r):
+    rows = [[name, f"{v['file_bytes']:,}", f"{v['first_us']:.0f}", f"{v['median_us']:.0f}", f"{v['open_all_ms']:.0f}", f"{v['bytes_each'] / 1024:.0f}"]
+            for name, v in r["models"].items()]
+    return ("## Loading\n\nA run-time file through libtrigline-run: mapped, checked, verified, compiled for the machine. Aim: below 1 ms, a thousand "
+            "versions at once.\n\n"
+            + table(["model", "file [bytes]", "first load of the process [us]", "median [us]", "1,000 opened [ms]", "memory each [KiB]"], rows))
+
+
 def root(r):
     rows = []
     for f in r["files"]:
@@ -69,7 +77,7 @@ def firmware(r):
 
 parts = [f"# Benchmarks\n\nMade by `bench/run` on {datetime.date.today().isoformat()}: {machine()}, {os.cpu_count()} processors, a shared virtual machine. "
          "Peers are measured in the same run; ratios are what counts, absolute times move. Benches are never timed tests.\n"]
-for name, describe in (("emulate", emulate), ("root", root), ("train", train), ("firmware", firmware)):
+for name, describe in (("emulate", emulate), ("load", load_files), ("root", root), ("train", train), ("firmware", firmware)):
     result = load(name)
     if result is not None:
         parts.append(describe(result))

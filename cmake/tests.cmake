@@ -33,9 +33,30 @@ foreach(kind conformance golden cli interop)
       add_test(NAME ${name} COMMAND sh ${source})
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT 1200 LABELS ${kind} SKIP_RETURN_CODE 77
-      ENVIRONMENT "TGL_SHARED_DIR=${TGL_SHARED_DIR};TGL_COMMAND=$<TARGET_FILE:trigline>;TGL_SOURCE_DIR=${CMAKE_SOURCE_DIR};TGL_BUILD_DIR=${CMAKE_BINARY_DIR}")
+      ENVIRONMENT "TGL_SHARED_DIR=${TGL_SHARED_DIR};TGL_COMMAND=$<TARGET_FILE:trigline>;TGL_SOURCE_DIR=${CMAKE_SOURCE_DIR};TGL_BUILD_DIR=${CMAKE_BINARY_DIR};TGL_CXX=${CMAKE_CXX_COMPILER};TGL_CXX_FLAGS=${CMAKE_C_FLAGS}")
   endforeach()
 endforeach()
+
+# The faces for C++ frameworks.
+add_executable(plugin_models tests/plugins/plugin_models.c)
+target_link_libraries(plugin_models PRIVATE trigline_static)
+if(CMAKE_CXX_COMPILER)
+  add_executable(run_hpp_test tests/conformance/run_hpp_test.cpp)
+  target_include_directories(run_hpp_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(run_hpp_test PRIVATE trigline_run Threads::Threads)
+  add_test(NAME run_hpp_test COMMAND run_hpp_test ${CMAKE_SOURCE_DIR}/fuzz/corpus/fuzz_run/rules.tglr)
+  set_tests_properties(run_hpp_test PROPERTIES TIMEOUT 120 LABELS conformance)
+  foreach(framework cmssw athena)
+    add_executable(${framework}_modules_test tests/plugins/${framework}_modules_test.cpp)
+    target_include_directories(${framework}_modules_test PRIVATE ${CMAKE_SOURCE_DIR}/tests
+      ${CMAKE_SOURCE_DIR}/plugins/${framework}/standin ${CMAKE_SOURCE_DIR}/plugins/${framework})
+    target_link_libraries(${framework}_modules_test PRIVATE trigline_static)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/plugins/${framework})
+    add_test(NAME ${framework}_modules_test COMMAND ${framework}_modules_test ${TGL_SHARED_DIR}/testdata/l1
+      ${CMAKE_BINARY_DIR}/plugins/${framework})
+    set_tests_properties(${framework}_modules_test PROPERTIES TIMEOUT 300 LABELS conformance SKIP_RETURN_CODE 77)
+  endforeach()
+endif()
 
 # The house: includes point down (design, "The house"); public headers stand alone in C99 and C++.
 add_test(NAME layering COMMAND sh ${CMAKE_SOURCE_DIR}/tools/check-layers ${CMAKE_SOURCE_DIR})

@@ -4,6 +4,7 @@
  *   bench_emulate weights FILE          write the seeded weights (int64 codes, frac 10)
  *   bench_emulate run TABLES IN OUT     int64 input codes in, int64 output codes out
  *   bench_emulate time TABLES           events per second for each instruction set
+ *   bench_emulate file TABLES FILE      write the run-time file
  * TABLES: 1024 exp and 1024 inverse codes, int64; "-" computes them here with libm. */
 #include <math.h>
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 
 #include <trigline/emulate.h>
+#include <trigline/model.h>
 
 enum { N_LAYER = 4, N_TABLE = 1024, N_IN = 16, N_OUT = 5, FRAC = 10 };
 static const uint32_t sizes[N_LAYER + 1] = {16, 64, 32, 32, 5};
@@ -256,7 +258,15 @@ static tgl_program *build(const network *net)
     return b.program;
 }
 
-/* ---- the three verbs ---- */
+/* ---- the verbs ---- */
+
+static void write_run_file(const tgl_program *program, const char *path)
+{
+    tgl_error err;
+    tgl_export_options options = TGL_EXPORT_OPTIONS_INIT;
+    options.name = "classifier";
+    check(tgl_model_export(path, "run", program, NULL, &options, &err), &err);
+}
 
 static void write_weights(const network *net, const char *path)
 {
@@ -375,8 +385,11 @@ int main(int argc, char **argv)
         return 0;
     }
     bool run = argc == 5 && strcmp(argv[1], "run") == 0;
-    if (!run && !(argc == 3 && strcmp(argv[1], "time") == 0)) {
-        fprintf(stderr, "usage: %s weights FILE | run TABLES IN OUT | time TABLES\n",
+    bool file = argc == 4 && strcmp(argv[1], "file") == 0;
+    if (!run && !file && !(argc == 3 && strcmp(argv[1], "time") == 0)) {
+        fprintf(stderr,
+                "usage: %s weights FILE | run TABLES IN OUT | time TABLES | file TABLES "
+                "FILE\n",
                 argv[0]);
         return 2;
     }
@@ -384,6 +397,8 @@ int main(int argc, char **argv)
     tgl_program *program = build(&net);
     if (run)
         run_file(program, argv[3], argv[4]);
+    else if (file)
+        write_run_file(program, argv[3]);
     else
         time_all(program);
     tgl_program_free(program);

@@ -6,6 +6,7 @@
 
 #include <trigline/graph.h>
 #include <trigline/program.h>
+#include <trigline/store.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -49,6 +50,53 @@ TGL_API TGL_NODISCARD tgl_status tgl_model_program_digest(uint8_t digest[32],
                                                           char text[72],
                                                           const tgl_program *program,
                                                           tgl_error *err);
+
+/* ---- exports ---- */
+
+/** What is exported, and what only the caller knows. Everything is borrowed. */
+typedef struct tgl_export_options {
+    size_t struct_size;
+    const tgl_payload *payload; /**< NULL: the slots' default values */
+    const char *name;    /**< what the frameworks will call it; NULL: the graph's name */
+    const char *version; /**< NULL: none */
+    const char
+        *package; /**< digest of the package it comes from, "sha256:…"; NULL: none */
+    const char *input_type; /**< plugin: the C++ element type of the input, as
+                               "ap_fixed<18,13>"; NULL: the ports' common type */
+    const char
+        *result_type; /**< plugin: the C++ type of the result, as
+                         "std::pair<std::array<ap_fixed<10,7,AP_RND_CONV,AP_SAT>,8>,
+                         ap_ufixed<18,14>>"; NULL: the first outputs' common type */
+} tgl_export_options;
+#define TGL_EXPORT_OPTIONS_INIT                                                          \
+    {                                                                                    \
+        sizeof(tgl_export_options), NULL, NULL, NULL, NULL, NULL, NULL                   \
+    }
+
+/**
+ * Write a model for others to run. `format` "run": one run-time file for libtrigline-run
+ * (run.h); "plugin": a directory with that file and the sources of a shared object for
+ * CMSSW's hls4ml emulator loader (docs/run-library.md). NULL: by the name's ending (.tglr
+ * is "run").
+ *
+ * @param program the lowered program; NULL: `graph` is lowered
+ * @param graph names the model and its input convention; may be NULL when `program` and
+ * options->name are given
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_model_export(const char *path, const char *format,
+                                                  const tgl_program *program,
+                                                  const tgl_graph *graph,
+                                                  const tgl_export_options *options,
+                                                  tgl_error *err);
+
+/**
+ * The model in a package: its members graph.json, program.tglp and (else NULL)
+ * payload.tgls, checked to belong together. Release each with its own free.
+ * @param digest the package's, "sha256:…" @param package as in tgl_store_member
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_model_from_package(
+    tgl_graph **graph, tgl_program **program, tgl_payload **payload, char digest[72],
+    tgl_store *store, const char *package, tgl_error *err);
 
 #ifdef __cplusplus
 }

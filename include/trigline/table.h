@@ -145,6 +145,64 @@ TGL_API TGL_NODISCARD tgl_status tgl_table_import(tgl_table **out,
                                                   const struct ArrowArray *array,
                                                   tgl_error *err);
 
+/* ---- building row by row: what an experiment's event loop writes ---- */
+
+typedef struct tgl_builder tgl_builder; /**< a table being filled; one thread at a time */
+
+/** Where the events come from, in the experiment's own identifiers; it becomes `origin`
+ * in the table's provenance. Any may be NULL. */
+typedef struct tgl_builder_options {
+    size_t struct_size;
+    const char *software;   /**< "CMSSW", "Athena" */
+    const char *release;    /**< "CMSSW_15_0_4", "24.0.41" */
+    const char *global_tag; /**< or the conditions tag */
+    const char *dataset;    /**< "/ZeroBias/Run2025C-v1/RAW" */
+} tgl_builder_options;
+#define TGL_BUILDER_OPTIONS_INIT                                                         \
+    {                                                                                    \
+        sizeof(tgl_builder_options), NULL, NULL, NULL, NULL                              \
+    }
+
+/** An empty builder; `options` may be NULL. Release with tgl_builder_free. */
+TGL_API TGL_NODISCARD tgl_status tgl_builder_new(tgl_builder **out,
+                                                 const tgl_builder_options *options,
+                                                 tgl_error *err);
+TGL_API void tgl_builder_free(tgl_builder *builder); /**< NULL is accepted */
+/**
+ * Declare a column, before the first row. Jagged columns take any number of values a row,
+ * flat ones exactly one, TGL_STRING any number of bytes.
+ * @param number the column's, counted from 0
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_builder_add(tgl_builder *builder, const char *name,
+                                                 tgl_dtype dtype, int is_jagged,
+                                                 size_t *number, tgl_error *err);
+/**
+ * The rows that follow are from this input file. With the first call, which must come
+ * before the first row, the table gets a uint32 column "file": the number of the row's
+ * file in `sources` of the provenance.
+ * @param name as the experiment names it; @param guid its unique identifier, may be NULL
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_builder_begin_file(tgl_builder *builder,
+                                                        const char *name,
+                                                        const char *guid, tgl_error *err);
+/** Append `n` values of the column's type (bytes for strings) to the row being filled;
+ * copied. Several calls add up. */
+TGL_API TGL_NODISCARD tgl_status tgl_builder_put(tgl_builder *builder, size_t column,
+                                                 const void *values, size_t n,
+                                                 tgl_error *err);
+/** Close the row. @return TGL_EUSAGE when a flat column has not exactly one value: the
+ * row is then discarded, the builder goes on. */
+TGL_API TGL_NODISCARD tgl_status tgl_builder_end_row(tgl_builder *builder,
+                                                     tgl_error *err);
+/** Forget the row being filled: what an event that failed half-way leaves. */
+TGL_API void tgl_builder_discard_row(tgl_builder *builder);
+TGL_API uint64_t tgl_builder_n_row(const tgl_builder *builder);
+/** What was filled, as a table with its provenance; the builder is then empty, with the
+ * same columns, origin and current file. Write it with tgl_data_write (data.h). A row not
+ * closed is discarded. */
+TGL_API TGL_NODISCARD tgl_status tgl_builder_take(tgl_table **out, tgl_builder *builder,
+                                                  tgl_error *err);
+
 #ifdef __cplusplus
 }
 #endif

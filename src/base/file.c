@@ -13,31 +13,40 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+/* The size by seeking and the kind by reading: the run-time library uses no call younger
+ * than GLIBC_2.28, and fstat is one. Not blocking: a pipe without a writer would. */
+static tgl_status measure(size_t *size, int fd, const char *path, tgl_error *err)
+{
+    char first;
+    off_t end = lseek(fd, 0, SEEK_END);
+    if (end >= 0 && (uint64_t)end <= SIZE_MAX && pread(fd, &first, 1, 0) >= 0) {
+        *size = (size_t)end;
+        return TGL_OK;
+    }
+    return tgl__fail(err, TGL_EIO, "cannot read '%s': expected a file, found %s", path,
+                     errno == EISDIR   ? "a directory"
+                     : errno == ESPIPE ? "a pipe or a device"
+                                       : strerror(errno));
+}
+
 tgl_status tgl__file_map(tgl_mapping *out, const char *path, tgl_error *err)
 {
     static const uint8_t nothing[1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return tgl__fail_errno(err, "cannot open", path);
-    struct stat info;
-    if (fstat(fd, &info) != 0 || S_ISDIR(info.st_mode)) {
-        close(fd);
-        return tgl__fail(err, TGL_EIO, "cannot read '%s': expected a file, found %s",
-                         path, "a directory");
-    }
-    tgl_mapping map = {nothing, (size_t)info.st_size, NULL};
-    if (map.size > 0) {
+    tgl_mapping map = {nothing, 0, NULL};
+    tgl_status status = measure(&map.size, fd, path, err);
+    if (status == TGL_OK && map.size > 0) {
         map.base = mmap(NULL, map.size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map.base == MAP_FAILED) {
-            tgl_status status = tgl__fail_errno(err, "cannot map", path);
-            close(fd);
-            return status;
-        }
+        if (map.base == MAP_FAILED)
+            status = tgl__fail_errno(err, "cannot map", path);
         map.bytes = map.base;
     }
     close(fd);
-    *out = map;
-    return TGL_OK;
+    if (status == TGL_OK)
+        *out = map;
+    return status;
 }
 
 void tgl__file_unmap(tgl_mapping *mapping)

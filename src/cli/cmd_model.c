@@ -1,4 +1,4 @@
-/* trigline model: import, info, run, diff. */
+/* trigline model: import, info, run, diff, export. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include <trigline/emulate.h>
 #include <trigline/lower.h>
 #include <trigline/model.h>
+#include <trigline/run.h>
 
 #include "cli/cli.h"
 #include "cli/view.h"
@@ -213,8 +214,74 @@ static void print_info(const char *json)
     }
 }
 
+/* ---- info of a run-time file ---- */
+
+static const char *const run_keys[] = {"name",  "version", "convention", "package",
+                                       "graph", "program", "payload"};
+enum { N_RUN_KEY = sizeof run_keys / sizeof run_keys[0] };
+
+static void print_run_ports(const tgl_run *run, bool json, const char *what, uint32_t n,
+                            const tgl_run_port *(*get)(const tgl_run *, uint32_t))
+{
+    char type[TGL_TYPE_TEXT];
+    if (json)
+        printf(",\"%ss\":[", what);
+    for (uint32_t i = 0; i < n; i++) {
+        const tgl_run_port *port = get(run, i);
+        tgl_type_format(type, port->type);
+        if (json)
+            printf("%s{\"name\":\"%s\",\"type\":\"%s\"}", i ? "," : "", port->name, type);
+        else
+            printf("%-10s  %4u  %-14s %s\n", i ? "" : what, i, type, port->name);
+    }
+    if (json)
+        printf("]");
+}
+
+static void print_run(const tgl_run *run, bool json)
+{
+    for (size_t i = 0; i < N_RUN_KEY; i++) {
+        const char *value = tgl_run_info(run, run_keys[i]);
+        if (json) { /* texts of the format hold no control characters */
+            printf("%s\"%s\":\"", i ? "," : "{", run_keys[i]);
+            for (const char *c = value; *c; c++)
+                printf("%s%c", *c == '"' || *c == '\\' ? "\\" : "", *c);
+            printf("\"");
+        } else if (*value) {
+            printf("%-10s  %s\n", run_keys[i], value);
+        }
+    }
+    print_run_ports(run, json, "input", tgl_run_n_input(run), tgl_run_input);
+    print_run_ports(run, json, "output", tgl_run_n_output(run), tgl_run_output);
+    if (json)
+        printf("}\n");
+}
+
+static bool is_run_file(const char *path)
+{
+    char head[4] = "";
+    FILE *file = fopen(path, "rb");
+    bool yes = file && fread(head, 1, 4, file) == 4 && memcmp(head, "TGLR", 4) == 0;
+    if (file)
+        fclose(file);
+    return yes;
+}
+
+static int run_file_info(cli_args *args)
+{
+    tgl_error err = {0};
+    tgl_run *run = NULL;
+    if (tgl_run_open(&run, cli_argument(args, 0), NULL, &err) != TGL_OK)
+        return cli_fail(&err);
+    print_run(run, cli_json(args));
+    tgl_run_close(run);
+    return CLI_GOOD;
+}
+
 static int run_info(cli_args *args)
 {
+    if (is_run_file(cli_argument(args, 0)))
+        return run_file_info(args);
     tgl_error err = {0};
     tgl_graph *graph = NULL;
     char *json = NULL;
@@ -661,6 +728,102 @@ static int run_diff(cli_args *args)
     return code;
 }
 
+/* ---- export ---- */
+
+static const cli_option export_options[] = {
+    {"as", 'a', "FORMAT",
+     "run (a file for libtrigline-run) or plugin (a directory with a plugin for CMSSW's "
+     "hls4ml emulator loader); default: by the name's ending",
+     false},
+    {"package", 'p', NULL, "MODEL is a package in the store", false},
+    {"store", 's', "DIR", "the store (default .trigline)", false},
+    {"payload", 0, "FILE", "values of the slots (.tgls) in place of the model's own",
+     false},
+    {"name", 'n', "NAME", "what the frameworks will call it (the model's name)", false},
+    {"model-version", 0, "TEXT", "the version that the file carries", false},
+    {"input-type", 0, "TYPE", "plugin: the C++ element type of the input", false},
+    {"result-type", 0, "TYPE", "plugin: the C++ type of the result", false},
+    VARIANT,
+    FORMAT,
+};
+
+typedef struct exported {
+    tgl_graph *graph;
+    tgl_program *program;
+    tgl_payload *payload;
+    char digest[72]; /* of the package, or "" */
+} exported;
+
+static tgl_status load_exported(exported *e, cli_args *args, tgl_error *err)
+{
+    tgl_status status;
+    if (!cli_flag(args, "package")) {
+        status = load_graph(&e->graph, args, 0, err);
+        return status == TGL_OK ? tgl_lower(&e->program, e->graph, err) : status;
+    }
+    tgl_store *store = NULL;
+    status = tgl_store_open(&store, cli_value(args, "store", ".trigline"), 0, err);
+    if (status == TGL_OK)
+        status = tgl_model_from_package(&e->graph, &e->program, &e->payload, e->digest,
+                                        store, cli_argument(args, 0), err);
+    tgl_store_close(store);
+    return status;
+}
+
+/* The payload must have been made for this program. */
+static tgl_status replace_payload(exported *e, const uint8_t *bytes, size_t size,
+                                  tgl_error *err)
+{
+    uint8_t digest[32];
+    tgl_payload_free(e->payload);
+    e->payload = NULL;
+    tgl_status status = tgl_payload_decode(&e->payload, e->program, bytes, size, err);
+    if (status == TGL_OK)
+        status = tgl_model_program_digest(digest, NULL, e->program, err);
+    if (status == TGL_OK &&
+        memcmp(digest, tgl_payload_program_digest(e->payload), sizeof digest) != 0) {
+        status = TGL_EFORMAT;
+        *err = (tgl_error){.code = status, .offset = TGL_NO_OFFSET};
+        snprintf(err->message, sizeof err->message,
+                 "the payload was made for another program than this model's");
+    }
+    return status;
+}
+
+static int run_export(cli_args *args)
+{
+    tgl_error err = {0};
+    exported e = {0};
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    const char *payload = cli_value(args, "payload", NULL);
+    if (payload && !read_file(payload, &bytes, &size))
+        return CLI_FAILURE;
+    tgl_status status = load_exported(&e, args, &err);
+    if (status == TGL_OK && payload)
+        status = replace_payload(&e, bytes, size, &err);
+    tgl_export_options options = TGL_EXPORT_OPTIONS_INIT;
+    options.payload = e.payload;
+    options.name = cli_value(args, "name", NULL);
+    options.version = cli_value(args, "model-version", NULL);
+    options.package = e.digest[0] ? e.digest : NULL;
+    options.input_type = cli_value(args, "input-type", NULL);
+    options.result_type = cli_value(args, "result-type", NULL);
+    const char *path = cli_argument(args, 1);
+    if (status == TGL_OK)
+        status = tgl_model_export(path, cli_value(args, "as", NULL), e.program, e.graph,
+                                  &options, &err);
+    if (status == TGL_OK && cli_json(args))
+        printf("{\"written\":true}\n");
+    else if (status == TGL_OK)
+        cli_note(args, "wrote %s", path);
+    tgl_graph_free(e.graph);
+    tgl_program_free(e.program);
+    tgl_payload_free(e.payload);
+    free(bytes);
+    return status == TGL_OK ? CLI_GOOD : cli_fail(&err);
+}
+
 static const cli_verb verbs[] = {
     {
         .name = "import",
@@ -680,7 +843,8 @@ static const cli_verb verbs[] = {
         .name = "info",
         .arguments = "MODEL",
         .summary = "show a model's layers, types, program, slots and digests",
-        .details = "  trigline model info axol1tl.graph.json",
+        .details = "A run-time file (.tglr) shows where it comes from and its ports.\n\n"
+                   "  trigline model info axol1tl.graph.json",
         .options = graph_options,
         .n_option = sizeof graph_options / sizeof graph_options[0],
         .min_argument = 1,
@@ -716,6 +880,22 @@ static const cli_verb verbs[] = {
         .max_argument = 2,
         .run = run_diff,
     },
+    {
+        .name = "export",
+        .arguments = "MODEL OUT",
+        .summary = "write a model for the experiments' frameworks to run",
+        .details = "  trigline model export axol1tl.graph.json GTADModel_v4.tglr\n"
+                   "  trigline model export --package anomaly-trigger trigger.tglr\n"
+                   "  trigline model export axol1tl_v4.json GTADModel_v4 --as plugin "
+                   "--variant unscaled \\\n    --name GTADModel_v4 --result-type "
+                   "'std::pair<std::array<ap_fixed<10,7,AP_RND_CONV,AP_SAT>,8>,"
+                   "ap_ufixed<18,14>>'",
+        .options = export_options,
+        .n_option = sizeof export_options / sizeof export_options[0],
+        .min_argument = 2,
+        .max_argument = 2,
+        .run = run_export,
+    },
 };
-const cli_noun cli_model = {"model", "import, describe, run and compare models", verbs,
-                            sizeof verbs / sizeof verbs[0]};
+const cli_noun cli_model = {"model", "import, describe, run, compare and export models",
+                            verbs, sizeof verbs / sizeof verbs[0]};

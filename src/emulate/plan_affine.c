@@ -19,6 +19,7 @@
 typedef struct affine_facts {
     const tgl_op *op;
     const tgl_affine *a;
+    tgl_interval *x; /* (n_in) what the arguments can be */
     const int64_t *weights, *bias;
     bool rounds;     /* a product may lose bits */
     bool term_bites; /* a term may overflow its type so that it shows */
@@ -77,7 +78,7 @@ static tgl_interval study_term(affine_facts *f, const tgl_interval *x, int64_t w
     return tgl__interval_quantise(&term, &a->term);
 }
 
-static void study_row(affine_facts *f, const tgl__planner *p, uint32_t row)
+static void study_row(affine_facts *f, uint32_t row)
 {
     const tgl_affine *a = f->a;
     tgl_interval sum = {0, 0, a->acc.type.frac};
@@ -91,8 +92,7 @@ static void study_row(affine_facts *f, const tgl__planner *p, uint32_t row)
         int64_t weight = f->weights[(size_t)row * a->n_in + j];
         if (weight == 0)
             continue;
-        tgl_interval x = tgl__value_interval(p, f->op->args[j]);
-        tgl_interval term = study_term(f, &x, weight);
+        tgl_interval term = study_term(f, &f->x[j], weight);
         if (!tgl__interval_add(&sum, &sum, &term)) {
             f->too_wide = true;
             return;
@@ -114,7 +114,7 @@ static void study(affine_facts *f, const tgl__planner *p)
     f->any_high = f->a->term.round == TGL_TRN;
     for (uint32_t row = 0; row < f->a->n_out && !f->too_wide; row++)
         if (p->values[f->op->first_value + row].is_live)
-            study_row(f, p, row);
+            study_row(f, row);
     if (f->a->acc.overflow == TGL_WRAP) { /* sums are followed modulo 2^width */
         tgl_interval whole = tgl__interval_of_type(f->a->acc.type);
         if (f->acc_wraps)
@@ -246,13 +246,11 @@ static bool fits_16(tgl_wide lo, tgl_wide hi)
     return lo >= INT16_MIN && hi <= INT16_MAX;
 }
 
-static bool arguments_fit_16(const affine_facts *f, const tgl__planner *p)
+static bool arguments_fit_16(const affine_facts *f)
 {
-    for (uint32_t j = 0; j < f->a->n_in; j++) {
-        tgl_interval x = tgl__value_interval(p, f->op->args[j]);
-        if (!fits_16(x.lo, x.hi))
+    for (uint32_t j = 0; j < f->a->n_in; j++)
+        if (!fits_16(f->x[j].lo, f->x[j].hi))
             return false;
-    }
     return true;
 }
 
@@ -293,13 +291,12 @@ static bool choose(row_builder *b)
         b->way = SUM;
         if (!shifts_below(b, 63))
             return false;
-        if (lane == 1 && p->minimum_lane == 0 && arguments_fit_16(f, p) &&
-            weights_fit_16(b))
+        if (lane == 1 && p->minimum_lane == 0 && arguments_fit_16(f) && weights_fit_16(b))
             b->way = PAIR;
         return lane < TGL__N_LANE;
     }
     if (modular && f->a->term.round == TGL_TRN) {
-        if (lane == 0 && f->any_high && arguments_fit_16(f, p)) {
+        if (lane == 0 && f->any_high && arguments_fit_16(f)) {
             b->way = HIGH;
             return true;
         }
@@ -410,16 +407,21 @@ tgl_status tgl__plan_affine(tgl__planner *p, uint32_t number, tgl_error *err)
     tgl__exact_resolve(&exact, p->arg_frac, p->program, p->payload, number);
     affine_facts f = {.op = exact.op, .a = exact.affine, .weights = exact.weights};
     f.bias = exact.bias;
-    study(&f, p);
+    f.x = tgl__calloc(f.a->n_in, sizeof *f.x);
     int *shifts = tgl__calloc(f.a->n_in, sizeof *shifts);
-    if (shifts == NULL)
-        return tgl__fail_nomem(err);
-    for (uint32_t j = 0; j < f.a->n_in; j++) {
-        tgl_interval x = tgl__value_interval(p, f.op->args[j]);
-        shifts[j] = term_shift(&f, &x);
+    tgl_status status = TGL_OK;
+    if (f.x == NULL || shifts == NULL) {
+        status = tgl__fail_nomem(err);
+    } else {
+        for (uint32_t j = 0; j < f.a->n_in; j++) {
+            f.x[j] = tgl__value_interval(p, f.op->args[j]);
+            shifts[j] = term_shift(&f, &f.x[j]);
+        }
+        study(&f, p);
+        row_builder b = {.p = p, .f = &f, .shifts = shifts};
+        status = choose(&b) ? emit(&b, err) : tgl__plan_slow(p, number, err);
     }
-    row_builder b = {.p = p, .f = &f, .shifts = shifts};
-    tgl_status status = choose(&b) ? emit(&b, err) : tgl__plan_slow(p, number, err);
+    tgl__free(f.x);
     tgl__free(shifts);
     return status;
 }

@@ -437,7 +437,7 @@ static tgl_status parse_input(parser *p, tgl_type type, size_t at)
 static tgl_status parse_op(parser *p)
 {
     size_t at = p->begin;
-    uint32_t first;
+    uint32_t first = 0;
     TGL_TRY(take_value(p, &first));
     if (first != p->program->n_value)
         return tgl__fail_at(p->err, TGL_EFORMAT, at,
@@ -470,7 +470,7 @@ static tgl_status parse_output(parser *p)
 {
     size_t at = p->begin;
     char name[TGL__MAX_NAME + 2];
-    uint32_t value;
+    uint32_t value = 0;
     TGL_TRY(take_name(p, name));
     TGL_TRY(take_value(p, &value));
     return placed(p, tgl_program_add_output(p->program, name, value, p->err), at);

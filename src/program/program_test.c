@@ -571,6 +571,17 @@ static void checksum_is_the_standard_one(void **state)
 {
     (void)state;
     assert_int_equal(tgl__crc32("123456789", 9), 0xcbf43926);
+    uint8_t bytes[67];
+    for (size_t n = 0; n <= sizeof bytes; n++) { /* every length, bit by bit */
+        uint32_t crc = UINT32_MAX;
+        for (size_t i = 0; i < n; i++) {
+            bytes[i] = (uint8_t)(i * 197 + n);
+            crc ^= bytes[i];
+            for (int bit = 0; bit < 8; bit++)
+                crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320u : 0);
+        }
+        assert_int_equal(tgl__crc32(bytes, n), ~crc);
+    }
 }
 
 int main(void)

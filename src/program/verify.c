@@ -280,10 +280,10 @@ static bool term_range(tgl_interval *out, const tgl_affine *a, const tgl_interva
     return tgl__interval_align(out, a->acc.type.frac);
 }
 
-/* One row. Under WRAP only the total counts (sums modulo 2^width do not depend on the
- * way); the saturating modes are followed step by step. */
+/* One row over the arguments' ranges `x`. Under WRAP only the total counts (sums modulo
+ * 2^width do not depend on the way); the saturating modes are followed step by step. */
 static tgl_status range_row(tgl_interval *out, const proof *p, const tgl_affine *a,
-                            uint32_t row)
+                            const tgl_interval *x, uint32_t row)
 {
     bool step_by_step = a->acc.overflow != TGL_WRAP;
     tgl_interval sum = bias_range(p, a, row);
@@ -293,9 +293,10 @@ static tgl_status range_row(tgl_interval *out, const proof *p, const tgl_affine 
         sum = tgl__interval_quantise(&sum, &a->acc);
     for (uint32_t k = 0; k < a->n_in; k++) {
         uint32_t j = a->order == NULL ? k : a->order[k];
-        tgl_interval x = arg_range(p, j), term,
-                     w = weight_range(p, a, (size_t)row * a->n_in + j);
-        if (!term_range(&term, a, &x, &w))
+        tgl_interval term, w = weight_range(p, a, (size_t)row * a->n_in + j);
+        if (w.lo == 0 && w.hi == 0)
+            continue; /* its term is zero in every mode, and so adds nothing */
+        if (!term_range(&term, a, &x[j], &w))
             return refuse(p, "a product exceeds 126 bits");
         if (!tgl__interval_add(&sum, &sum, &term))
             return refuse(p, "a sum exceeds 126 bits");
@@ -325,13 +326,22 @@ static tgl_status range_affine(tgl_program *program, const proof *p)
 {
     const tgl_affine *a = &program->affines[p->op->ref];
     TGL_TRY(check_affine_types(p, a));
+    tgl_interval *x = tgl__calloc(a->n_in + 1u, sizeof *x);
+    if (x == NULL)
+        return tgl__fail_nomem(p->err);
+    for (uint32_t j = 0; j < a->n_in; j++)
+        x[j] = arg_range(p, j);
+    tgl_status status = TGL_OK;
     for (uint32_t row = 0; row < a->n_out; row++) {
         tgl_interval r;
-        TGL_TRY(range_row(&r, p, a, row));
+        status = range_row(&r, p, a, x, row);
+        if (status != TGL_OK)
+            break;
         program->lo[p->op->first_value + row] = (int64_t)r.lo;
         program->hi[p->op->first_value + row] = (int64_t)r.hi;
     }
-    return TGL_OK;
+    tgl__free(x);
+    return status;
 }
 
 static tgl_status range_of_op(tgl_interval *out, const proof *p)

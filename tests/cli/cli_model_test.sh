@@ -56,6 +56,25 @@ expect 3 "the payload was made for another program.*b.tgls" "$tool" firmware bui
 [ ! -e "$work/fw" ] || { echo "a refused build left a folder"; bad=1; }
 # a dataset that lacks the columns it may lack (L1Jet_bx and the like)
 expect 0 "wrote" "$tool" model run "$work/g.json" "$source/examples/data/crossings.npz" --out "$work/o.npz"
+# exports for the frameworks, from a model and from a package
+expect 0 "wrote" "$tool" model export "$work/g.json" "$work/g.tglr" --name Model_v1 --model-version 3
+expect 0 "Model_v1" "$tool" model info "$work/g.tglr"
+expect 0 '"version":"3","convention":"axol1tl/halved@1"' "$tool" model info "$work/g.tglr" --json
+head -c 300 "$work/g.tglr" >"$work/cut.tglr"
+expect 3 "cut.tglr: byte .*: truncated" "$tool" model info "$work/cut.tglr"
+expect 2 "expected a format to export to" "$tool" model export "$work/g.json" "$work/g.out"
+expect 2 "expected inputs of one type" "$tool" model export "$work/g.json" "$work/plugin" --as plugin
+[ ! -e "$work/plugin" ] || { echo "a refused export left a folder"; bad=1; }
+expect 3 "the payload was made for another program" "$tool" model export "$work/g.json" "$work/p.tglr" --payload "$work/b.tgls"
+cat >>"$work/trigline.yaml" <<'YAML'
+  pack: {run: package, with: {name: small}, deps: {members: {graph.json: g.json, program.tglp: a.tglp, payload.tgls: a.tgls}},
+         outs: {package: package.json}}
+YAML
+expect 0 "1 run" "$tool" run -C "$work" pack
+expect 0 "wrote" "$tool" model export --package small "$work/small.tglr" --store "$work/.trigline"
+package=$(sed -n 's/.*"digest":"\(sha256:[0-9a-f]*\)".*/\1/p' "$work/package.json")
+expect 0 "package  *$package" "$tool" model info "$work/small.tglr"
+expect 3 "no package" "$tool" model export --package absent "$work/absent.tglr" --store "$work/.trigline"
 # a dataset through the convention, when the deployed network's files are there
 vectors=${TGL_SHARED_DIR:-}/testdata/l1/ugt_2025_v1_0_1_data.txt
 if [ -e "$vectors" ]; then

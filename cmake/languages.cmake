@@ -1,0 +1,17 @@
+# C++ is for the faces that C++ frameworks see (run.hpp, the plugins) and their tests; the library and the command are C.
+# The same family of compiler, with the same flags (sanitizers above all).
+include(CheckLanguage)
+if(CMAKE_C_COMPILER_ID MATCHES "Clang" AND NOT CMAKE_CXX_COMPILER)
+  string(REGEX REPLACE "clang(-[0-9]+)?$" "clang++\\1" TGL_CXX "${CMAKE_C_COMPILER}")
+  set(CMAKE_CXX_COMPILER "${TGL_CXX}" CACHE FILEPATH "the C++ compiler of the C compiler's family")
+endif()
+check_language(CXX)
+if(CMAKE_CXX_COMPILER)
+  set(CMAKE_CXX_FLAGS "${CMAKE_C_FLAGS}" CACHE STRING "as for C")
+  enable_language(CXX)
+  set(CMAKE_CXX_STANDARD 17)
+  set(CMAKE_CXX_STANDARD_REQUIRED ON)
+  set(CMAKE_CXX_EXTENSIONS OFF)
+else()
+  message(STATUS "no C++ compiler: run.hpp and the plugins are not tested")
+endif()
