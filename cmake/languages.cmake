@@ -2,7 +2,7 @@
 # The same family of compiler, with the same flags (sanitizers above all).
 include(CheckLanguage)
 if(CMAKE_C_COMPILER_ID MATCHES "Clang" AND NOT CMAKE_CXX_COMPILER)
-  string(REGEX REPLACE "clang(-[0-9]+)?$" "clang++\\1" TGL_CXX "${CMAKE_C_COMPILER}")
+  string(REGEX REPLACE "clang((-[0-9]+)?)$" "clang++\\1" TGL_CXX "${CMAKE_C_COMPILER}")
   set(CMAKE_CXX_COMPILER "${TGL_CXX}" CACHE FILEPATH "the C++ compiler of the C compiler's family")
 endif()
 check_language(CXX)
