@@ -141,11 +141,99 @@ static void intervals_hold_every_result(void **state)
                 }
 }
 
+/* ---- the short cuts of interval arithmetic against its definitions ---- */
+
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    return z ^ (z >> 31);
+}
+
+/* Of any width up to 64 bits and, one time in eight, up to 120. */
+static tgl_interval random_interval(uint64_t *state, bool is_point)
+{
+    int bits = (int)(next_random(state) % 64);
+    tgl_wide a = (int64_t)next_random(state) >> bits,
+             b = (int64_t)next_random(state) >> bits;
+    if (next_random(state) % 8 == 0) {
+        int more = (int)(next_random(state) % 56);
+        a = tgl__wide_shl(a, (unsigned)more);
+        b = tgl__wide_shl(b, (unsigned)more);
+    }
+    if (is_point)
+        b = a;
+    int frac = (int)(next_random(state) % 9) - 4;
+    return (tgl_interval){a < b ? a : b, a < b ? b : a, frac};
+}
+
+static bool inside_126(tgl_wide v)
+{
+    tgl_wide limit = (tgl_wide)1 << 126;
+    return v > -limit && v < limit;
+}
+
+static void check_product(const tgl_interval *a, const tgl_interval *b)
+{
+    tgl_interval r;
+    tgl_wide lo = 0, hi = 0;
+    bool good = true;
+    for (int i = 0; i < 4; i++) { /* the hull of all four products of ends */
+        tgl_wide x = i & 1 ? a->hi : a->lo, y = i & 2 ? b->hi : b->lo, p;
+        good = good && !__builtin_mul_overflow(x, y, &p);
+        if (!good)
+            break;
+        lo = i == 0 || p < lo ? p : lo;
+        hi = i == 0 || p > hi ? p : hi;
+    }
+    good = good && inside_126(lo) && inside_126(hi);
+    assert_int_equal(tgl__interval_mul(&r, a, b), good);
+    if (good)
+        assert_true(r.lo == lo && r.hi == hi && r.frac == a->frac + b->frac);
+}
+
+static void check_sum(tgl_interval a, tgl_interval b)
+{
+    tgl_interval r;
+    int frac = a.frac > b.frac ? a.frac : b.frac;
+    bool good = tgl__interval_align(&a, frac) && tgl__interval_align(&b, frac);
+    good = good && inside_126(a.lo + b.lo) && inside_126(a.hi + b.hi);
+    assert_int_equal(tgl__interval_add(&r, &a, &b), good);
+    if (good)
+        assert_true(r.lo == a.lo + b.lo && r.hi == a.hi + b.hi && r.frac == frac);
+}
+
+/* Where nothing overflows, the ends are the ends converted. */
+static void check_rounding(const tgl_interval *a, uint64_t *state)
+{
+    tgl_quant widest = {{1, 64, (int16_t)((int)(next_random(state) % 9) - 4)},
+                        (tgl_round)(next_random(state) % TGL_N_ROUND),
+                        TGL_SAT};
+    tgl_interval r = tgl__interval_quantise(a, &widest);
+    assert_true(r.lo == tgl__quantise_wide(a->lo, a->frac, &widest));
+    assert_true(r.hi == tgl__quantise_wide(a->hi, a->frac, &widest));
+}
+
+static void short_cuts_change_nothing(void **state)
+{
+    (void)state;
+    uint64_t seed = 7;
+    for (int i = 0; i < 200000; i++) {
+        tgl_interval a = random_interval(&seed, i % 5 == 0);
+        tgl_interval b = random_interval(&seed, i % 2 == 0);
+        check_product(&a, &b);
+        check_sum(a, b);
+        check_rounding(&a, &seed);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_mode_exhaustively), cmocka_unit_test(wide_corners),
-        cmocka_unit_test(doubles), cmocka_unit_test(text_round_trips),
-        cmocka_unit_test(intervals_hold_every_result)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_mode_exhaustively),
+                                       cmocka_unit_test(wide_corners),
+                                       cmocka_unit_test(doubles),
+                                       cmocka_unit_test(text_round_trips),
+                                       cmocka_unit_test(intervals_hold_every_result),
+                                       cmocka_unit_test(short_cuts_change_nothing)};
     return cmocka_run_group_tests_name("fixed", tests, NULL, NULL);
 }
