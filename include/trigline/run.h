@@ -80,8 +80,9 @@ typedef struct tgl_run_where {
  * How one input is made from an event's columns, as the model's input convention says
  * (docs/convention.md). Integers: code = (value + add) >> drop_bits (floor), of element
  * `index` among those that pass every filter, 0 when there are fewer. Floats: (value -
- * center) * scale in double, then rounded by `round`. Codes outside the input's type are
- * clamped.
+ * center) * scale in double, then rounded by `round`. What is for the other kind is
+ * neutral (add and drop_bits 0; center 0, scale 0 or 1). Codes outside the input's type
+ * are clamped.
  */
 typedef struct tgl_run_rule {
     uint32_t column; /**< number of the column read; TGL_RUN_NONE: constant zero */
@@ -156,6 +157,8 @@ typedef struct tgl_run_values {
  * @param n_saturated how many were clamped to their type, may be NULL
  * @param columns     (tgl_run_n_column), in that order
  * @return TGL_EUSAGE: the model has no convention, or a filter's column has floats;
+ *         TGL_EUNSUPPORTED: the rule is for integers and its column has floats, or the
+ *         other way round;
  *         TGL_ENOTFOUND: an absent column that is needed; TGL_EFORMAT: NaN or infinity
  */
 TGL_API TGL_NODISCARD tgl_status tgl_run_extract(int64_t *codes, uint64_t *n_saturated,

@@ -20,12 +20,32 @@ static tgl_status check_column(const tgl_run *run, const tgl_run_values *values,
     return TGL_OK;
 }
 
+/* What a rule does to integers says nothing of floats, and the other way round. */
+static tgl_status check_kind(const tgl_run *run, const tgl_run_port *port,
+                             const tgl_run_values *values, tgl_error *err)
+{
+    const tgl_run_rule *rule = port->rule;
+    bool floats = values->n > 0 && values->integers == NULL;
+    const char *fault = NULL;
+    if (floats && tgl__run_is_integer(rule))
+        fault = "floats: 'add' and 'drop_bits' are for integers";
+    else if (floats && rule->scale == 0)
+        fault = "floats: 'scale' is 0, which leaves nothing of a float";
+    else if (values->integers != NULL && tgl__run_is_real(rule))
+        fault = "integers: 'center' and 'scale' are for floats";
+    if (fault == NULL)
+        return TGL_OK;
+    return tgl__fail(err, TGL_EUNSUPPORTED, "input '%s': column '%s' holds %s",
+                     port->name, run->columns[rule->column], fault);
+}
+
 static tgl_status check_rule(const tgl_run *run, const tgl_run_port *port,
                              const tgl_run_values *columns, tgl_error *err)
 {
     const tgl_run_rule *rule = port->rule;
     TGL_TRY(
         check_column(run, &columns[rule->column], rule->column, port->name, false, err));
+    TGL_TRY(check_kind(run, port, &columns[rule->column], err));
     for (uint32_t w = 0; w < rule->n_where; w++) {
         uint32_t column = rule->where[w].column;
         if (!columns[column].is_absent || !rule->where[w].may_be_absent)

@@ -160,7 +160,8 @@ static tgl_status read_rule(parser *p, tgl_run_rule *rule)
     rule->n_where = tgl__read_u8(r);
     if (rule->index > TGL__RUN_MAX_INDEX || rule->drop_bits > TGL__RUN_MAX_DROP ||
         (unsigned)rule->round >= TGL_N_ROUND || rule->n_where > TGL__RUN_MAX_WHERE ||
-        !isfinite(rule->center) || !isfinite(rule->scale))
+        !isfinite(rule->center) || !isfinite(rule->scale) ||
+        (tgl__run_is_integer(rule) && tgl__run_is_real(rule)))
         return broken(p, "an input rule is out of bounds");
     for (uint32_t w = 0; w < rule->n_where; w++) {
         TGL_TRY(read_column(&rule->where[w].column, p));

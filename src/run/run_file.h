@@ -31,6 +31,16 @@ typedef enum tgl__run_section {
 } tgl__run_section;
 extern const char tgl__run_tags[TGL__RUN_N_SECTION][5];
 
+/* Does a rule say what to do to integers; to floats? */
+static inline bool tgl__run_is_integer(const tgl_run_rule *rule)
+{
+    return rule->add != 0 || rule->drop_bits != 0;
+}
+static inline bool tgl__run_is_real(const tgl_run_rule *rule)
+{
+    return rule->center != 0 || (rule->scale != 0 && rule->scale != 1);
+}
+
 typedef struct tgl__run_pair {
     const char *key, *value;
 } tgl__run_pair;

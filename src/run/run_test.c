@@ -298,6 +298,16 @@ static void refuses_columns(void **state)
     bad[0] = (tgl_run_values){NULL, NULL, 1, 0};
     assert_int_equal(tgl_run_extract(codes, NULL, f->run, bad, &err), TGL_EUSAGE);
     memcpy(bad, good, sizeof good);
+    bad[0] = good[3];
+    assert_int_equal(tgl_run_extract(codes, NULL, f->run, bad, &err), TGL_EUNSUPPORTED);
+    assert_string_equal(err.message, "input 'a': column 'pt' holds floats: 'add' and "
+                                     "'drop_bits' are for integers");
+    memcpy(bad, good, sizeof good);
+    bad[3] = good[0];
+    assert_int_equal(tgl_run_extract(codes, NULL, f->run, bad, &err), TGL_EUNSUPPORTED);
+    assert_string_equal(err.message, "input 'b': column 'mass' holds integers: 'center' "
+                                     "and 'scale' are for floats");
+    memcpy(bad, good, sizeof good);
     bad[3].floats = floats;
     assert_int_equal(tgl_run_extract(codes, NULL, f->run, bad, &err), TGL_EFORMAT);
     assert_non_null(strstr(err.message, "input 'b'"));
@@ -374,6 +384,12 @@ static void refuses_broken_structure(void **state)
                      TGL_EFORMAT);
     tgl__free(bytes);
     run_rule_text wild[2] = {RULES[0], RULES[1]};
+    wild[0].scale = 2; /* for integers and for floats */
+    bytes = run_write(&size, &(run_text){NAMES, wild, 2, f->program, NULL});
+    assert_int_equal(tgl_run_open_memory(&run, bytes, size, NULL, NULL, &err),
+                     TGL_EFORMAT);
+    tgl__free(bytes);
+    wild[0].scale = 1;
     wild[1].scale = NAN;
     bytes = run_write(&size, &(run_text){NAMES, wild, 2, f->program, NULL});
     assert_int_equal(tgl_run_open_memory(&run, bytes, size, NULL, NULL, &err),

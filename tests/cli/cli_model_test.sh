@@ -59,7 +59,7 @@ expect 0 "wrote" "$tool" model run "$work/g.json" "$source/examples/data/crossin
 # exports for the frameworks, from a model and from a package
 expect 0 "wrote" "$tool" model export "$work/g.json" "$work/g.tglr" --name Model_v1 --model-version 3
 expect 0 "Model_v1" "$tool" model info "$work/g.tglr"
-expect 0 '"version":"3","convention":"axol1tl/halved@1"' "$tool" model info "$work/g.tglr" --json
+expect 0 '"version":"3","convention":"axol1tl/halved@2"' "$tool" model info "$work/g.tglr" --json
 head -c 300 "$work/g.tglr" >"$work/cut.tglr"
 expect 3 "cut.tglr: byte .*: truncated" "$tool" model info "$work/cut.tglr"
 expect 2 "expected a format to export to" "$tool" model export "$work/g.json" "$work/g.out"

@@ -120,7 +120,7 @@ static void produces_codes(const std::string &l1, const std::string &work,
     enum { n_stream = 8 };
     edm::ParameterSet config = inputs();
     config.addParameter("model", export_model(l1, work, convention));
-    config.addParameter("convention", std::string("axol1tl/") + convention + "@1");
+    config.addParameter("convention", std::string("axol1tl/") + convention + "@2");
     TriglineL1Producer producer(config);
     producer.standin_begin(n_stream);
     std::vector<edm::Event> events =
@@ -149,11 +149,11 @@ static void refuses_another_convention(const std::string &l1, const std::string 
 {
     edm::ParameterSet config = inputs();
     config.addParameter("model", export_model(l1, work, "halved"));
-    config.addParameter("convention", std::string("axol1tl/firmware@1"));
+    config.addParameter("convention", std::string("axol1tl/firmware@2"));
     std::string text =
         thrown<std::runtime_error>([&] { TriglineL1Producer producer(config); });
     CHECK(text == "model axol1tl_v4: expected the input convention "
-                  "'axol1tl/firmware@1', found 'axol1tl/halved@1'");
+                  "'axol1tl/firmware@2', found 'axol1tl/halved@2'");
 }
 
 // ---- the writer ----

@@ -31,7 +31,7 @@ StatusCode TriglineTool::initialize()
 }
 
 StatusCode TriglineTool::evaluate(const EventContext &context,
-                                  const std::vector<std::vector<std::int64_t>> &columns,
+                                  const std::vector<const Column *> &columns,
                                   std::vector<std::int64_t> &codes) const
 {
     if (context.slot() >= slots_.size() || columns.size() != columns_.size()) {
@@ -42,7 +42,10 @@ StatusCode TriglineTool::evaluate(const EventContext &context,
     }
     Slot &slot = *slots_[context.slot()];
     for (std::size_t i = 0; i < columns.size(); i++)
-        slot.values[i] = {columns[i].data(), nullptr, columns[i].size(), 0};
+        slot.values[i] =
+            columns[i] == nullptr
+                ? tgl_run_values{nullptr, nullptr, 0, 1}
+                : tgl_run_values{columns[i]->data(), nullptr, columns[i]->size(), 0};
     codes.resize(outputs_.size());
     try {
         model_->extract(slot.in, slot.values);

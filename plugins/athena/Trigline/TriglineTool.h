@@ -30,7 +30,7 @@ class TriglineTool : public asg::AsgTool, public virtual ITriglineTool
         return outputs_;
     }
     StatusCode evaluate(const EventContext &context,
-                        const std::vector<std::vector<std::int64_t>> &columns,
+                        const std::vector<const Column *> &columns,
                         std::vector<std::int64_t> &codes) const override;
 
   private:
