@@ -27,7 +27,8 @@ youngest=$(aarch64-linux-gnu-objdump -T "$library" | sed -n 's/.*GLIBC_\([0-9.]*
 
 # The same unit tests, by a small stand-in for cmocka; statically, so that private calls are within reach.
 flags="-std=c17 -O2 -g -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -ffp-contract=off -fno-strict-aliasing
-    -DTGL_VERSION_STRING=\"test\" -DTGL_SOURCE_DIR=\"$source\" -I$source/include -I$source/src -I$source/tests"
+    -DTGL_VERSION_STRING=\"test\" -DTGL_SOURCE_DIR=\"$source\" -I$source/include -I$source/src -I$source/tests
+    -I$work/build/generated"
 mkdir "$work/objects"
 cd "$work/objects"
 find "$source/src/base" "$source/src/fixed" "$source/src/program" "$source/src/emulate" "$source/src/run" -name '*.c' \
