@@ -17,6 +17,19 @@
 #include "data/format.h"
 #include "data/hdf5/h5_child.h"
 
+/* glibc makes its allocator usable in a forked child; the address sanitizer's own allocator
+ * (gcc 12, clang 14) may be left locked by another thread of the parent for ever. */
+#if defined(__SANITIZE_ADDRESS__)
+#define FORKS_WITH_THREADS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FORKS_WITH_THREADS 0
+#endif
+#endif
+#ifndef FORKS_WITH_THREADS
+#define FORKS_WITH_THREADS 1
+#endif
+
 static const char path[] = "hdf5_test.h5";
 enum { N_ROW = 400000 };
 
@@ -256,6 +269,8 @@ static void *write_until_stopped(void *context)
 static void reads_while_another_thread_writes(void **state)
 {
     (void)state;
+    if (!FORKS_WITH_THREADS)
+        skip();
     tgl_table *t = sample();
     busy_writer writer = {.table = t};
     pthread_t thread;
