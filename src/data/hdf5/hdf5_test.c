@@ -17,8 +17,9 @@
 #include "data/format.h"
 #include "data/hdf5/h5_child.h"
 
-/* glibc makes its allocator usable in a forked child; the address sanitizer's own allocator
- * (gcc 12, clang 14) may be left locked by another thread of the parent for ever. */
+/* glibc makes its allocator usable in a forked child; the address sanitizer's own
+ * allocator (gcc 12, clang 14) may be left locked by another thread of the parent for
+ * ever. */
 #if defined(__SANITIZE_ADDRESS__)
 #define FORKS_WITH_THREADS 0
 #elif defined(__has_feature)
