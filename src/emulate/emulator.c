@@ -6,7 +6,7 @@
 #include <trigline/emulate.h>
 
 #include "base/pool.h"
-#include "emulate/plan.h"
+#include "emulate/event.h"
 #include "program/payload.h"
 
 enum { CHUNK = 16 * TGL__TILE }; /* events a thread takes at a time */
@@ -133,6 +133,7 @@ void tgl_emulator_free(tgl_emulator *emulator)
     tgl__free(emulator->inputs);
     tgl__free(emulator->outputs);
     tgl__free(emulator->constants);
+    tgl__event_free(emulator->event);
     tgl__arena_release(&emulator->arena);
     tgl__free(emulator);
 }
@@ -210,10 +211,55 @@ static tgl_status run_tile(int64_t *out, const tgl_emulator *emulator, const int
     return TGL_OK;
 }
 
+static tgl_status run_event(int64_t *out, const tgl_emulator *emulator, const int64_t *in,
+                            uint64_t number, char *scratch, tgl_error *err)
+{
+    const tgl__lane_kernels *lanes = emulator->kernels->lanes;
+    const tgl__event *event = emulator->event;
+    uint64_t bad = 0;
+    for (uint32_t i = 0; i < event->n_input; i++) {
+        const tgl__span *s = &event->inputs[i];
+        bad |=
+            lanes[s->lane].take(scratch + s->offset, in + s->index, s->lo, s->hi, s->n);
+    }
+    if (bad != 0)
+        return bad_input(emulator, in, 1, number, err);
+    for (uint32_t i = 0; i < event->n_sweep; i++) {
+        const tgl__sweep *sweep = &event->sweeps[i];
+        if (sweep->step.run != NULL)
+            sweep->step.run(&sweep->step, scratch, sweep->n);
+        else
+            run_slow(sweep->step.data, scratch, 1);
+    }
+    for (uint32_t i = 0; i < event->n_output; i++) {
+        const tgl__span *s = &event->outputs[i];
+        lanes[s->lane].store(out + s->index, 1, scratch + s->offset, s->n);
+    }
+    return TGL_OK;
+}
+
+/* A few events one by one: what a tile needs in its scratch memory is gone after it. */
+static tgl_status run_few(int64_t *out, const tgl_emulator *emulator, const int64_t *in,
+                          size_t n_event, uint64_t first_event, char *scratch,
+                          tgl_error *err)
+{
+    const tgl__event *event = emulator->event;
+    for (uint32_t i = 0; i < event->n_literal; i++) {
+        const tgl__literal *literal = &event->literals[i];
+        memcpy(scratch + literal->offset, literal->bytes, literal->size);
+    }
+    for (size_t e = 0; e < n_event; e++)
+        TGL_TRY(run_event(out + e * emulator->n_output, emulator,
+                          in + e * emulator->n_input, first_event + e, scratch, err));
+    return TGL_OK;
+}
+
 static tgl_status run_events(int64_t *out, const tgl_emulator *emulator,
                              const int64_t *in, size_t n_event, uint64_t first_event,
                              char *scratch, tgl_error *err)
 {
+    if (n_event <= TGL__FEW_EVENTS && emulator->event != NULL)
+        return run_few(out, emulator, in, n_event, first_event, scratch, err);
     for (uint32_t i = 0; i < emulator->n_constant; i++) {
         const tgl__constant *c = &emulator->constants[i];
         emulator->kernels->lanes[c->lane].fill(scratch + c->slot, c->code, TGL__TILE);

@@ -1,8 +1,9 @@
-/* The batch kernels: what they work on, and one table of them per instruction set.
+/* The kernels: what they work on, and one table of them per instruction set.
  *
  * A tile is up to TGL__TILE events. A value's codes of one tile lie side by side in
  * scratch memory, in lanes of 16, 32 or 64 bits. Arithmetic is modulo 2^lane; the planner
- * picks lanes wide enough that this is the exact result. */
+ * picks lanes wide enough that this is the exact result. For a single event the same
+ * elementwise kernels run over equal operations whose cells lie side by side. */
 #ifndef TGL_EMULATE_KERNELS_H
 #define TGL_EMULATE_KERNELS_H
 
@@ -56,6 +57,33 @@ typedef struct tgl__rows {
     uint32_t temporary; /* general kernel: scratch offset of one tile */
 } tgl__rows;
 
+/* A constant matrix for one event: its results lie side by side in lanes. `which` names
+ * an argument (with pairs: argument 2 * which and the next) for each row of weights. */
+typedef struct tgl__matrix {
+    uint32_t n_out;         /* results that are read */
+    uint32_t stride;        /* bytes of a row of weights, whole vectors */
+    uint32_t n_high, n_mul; /* rows whose products keep the high half (16 bits), others */
+    const uint32_t *which;  /* (n_high + n_mul) */
+    const int32_t *shift;   /* (n_mul) bits a product drops; not used by `matrix` */
+    const char *weights;    /* (n_high + n_mul) rows of `stride` bytes */
+    const char *bias;       /* (stride) bytes */
+    tgl__cast acc, term;    /* as in tgl__rows */
+    uint8_t pairs;          /* 16-bit arguments in pairs, 32-bit sums */
+} tgl__matrix;
+
+/* A matrix over given cells of the scratch memory. */
+typedef struct tgl__product {
+    const tgl__matrix *matrix;
+    const uint32_t *x; /* (n_high + n_mul) scratch offsets */
+} tgl__product;
+
+/* Cells brought side by side. */
+typedef struct tgl__gather {
+    uint32_t n;
+    const uint32_t *from; /* (n) scratch offsets */
+    const uint32_t *to;   /* (n) elements of the step's destination */
+} tgl__gather;
+
 struct tgl__step {
     tgl__kernel *run;
     uint32_t dst, a, b, c;     /* scratch offsets */
@@ -69,9 +97,16 @@ typedef struct tgl__lane_kernels {
     tgl__kernel *add, *sub, *mul, *min, *max, *bit_and, *bit_or, *bit_xor;
     tgl__kernel *negate, *bit_not, *select, *shift_value, *cast, *pick, *table;
     tgl__kernel *compare[6];
-    tgl__kernel *from[TGL__N_LANE]; /* copy from lanes of that width */
-    tgl__kernel *rows;              /* affine, casts once per row */
-    tgl__kernel *rows_general;      /* affine, casts per term and per sum */
+    tgl__kernel *from[TGL__N_LANE];   /* copy from lanes of that width */
+    tgl__kernel *rows;                /* affine, casts once per row */
+    tgl__kernel *rows_general;        /* affine, casts per term and per sum */
+    tgl__kernel *matrix;              /* affine over one event, casts once per result */
+    tgl__kernel *matrix_shifted;      /* ... whose products drop bits */
+    tgl__kernel *matrix_general;      /* ... with casts per term and per sum */
+    tgl__kernel *gather[TGL__N_LANE]; /* cells from lanes of that width */
+    /* One event's codes [0, n) into lanes; non-zero when a code leaves its bounds. */
+    uint64_t (*take)(char *dst, const int64_t *in, const int64_t *lo, const int64_t *hi,
+                     size_t n);
     /* Column of a row-major batch into lanes; pads n to a strip with event 0. Non-zero
      * when a code leaves [lo, hi]. */
     uint64_t (*load)(char *dst, const int64_t *in, size_t stride, size_t n, int64_t lo,
@@ -83,8 +118,9 @@ typedef struct tgl__lane_kernels {
 typedef struct tgl__kernels {
     const char *name;
     tgl__lane_kernels lanes[TGL__N_LANE];
-    tgl__kernel *pair;      /* two 16-bit arguments side by side in one 32-bit lane */
-    tgl__kernel *rows_pair; /* affine over such pairs, 32-bit accumulators */
+    tgl__kernel *pair;        /* two 16-bit arguments side by side in one 32-bit lane */
+    tgl__kernel *rows_pair;   /* affine over such pairs, 32-bit accumulators */
+    tgl__kernel *matrix_pair; /* the same over one event */
 } tgl__kernels;
 
 extern const tgl__kernels tgl__kernels_baseline;

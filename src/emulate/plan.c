@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "emulate/event.h"
+
 /* ---- storage ---- */
 
 uint32_t tgl__lane_for(const tgl__planner *planner, tgl_wide lo, tgl_wide hi)
@@ -57,6 +59,25 @@ tgl__step *tgl__new_step(tgl__planner *p, tgl__kernel *run)
     memset(step, 0, sizeof *step);
     step->run = run;
     return step;
+}
+
+tgl__recipe *tgl__note_recipe(tgl__planner *p, tgl__way way, const tgl__step *step,
+                              uint32_t lane, uint32_t arg_lane)
+{
+    tgl__recipe *recipe = &p->recipes[p->current];
+    if (step == NULL) /* out of memory: told at the end */
+        return recipe;
+    *recipe = (tgl__recipe){
+        .way = way, .step = *step, .lane = (uint8_t)lane, .arg_lane = (uint8_t)arg_lane};
+    return recipe;
+}
+
+static void note_operands(tgl__planner *p, const tgl__step *step, uint32_t lane,
+                          uint32_t arg_lane, const uint32_t *operands, uint8_t n)
+{
+    tgl__recipe *recipe = tgl__note_recipe(p, TGL__ELEMENTWISE, step, lane, arg_lane);
+    recipe->n_operand = n;
+    memcpy(recipe->operand, operands, n * sizeof *operands);
 }
 
 static uint32_t constant_in(tgl__planner *p, int64_t code, uint32_t lane)
@@ -208,6 +229,7 @@ tgl_status tgl__plan_slow(tgl__planner *p, uint32_t index, tgl_error *err)
     tgl__step *step = tgl__new_step(p, NULL); /* NULL: a slow step */
     if (step != NULL)
         step->data = slow;
+    tgl__note_recipe(p, TGL__SLOW, step, 2, 2);
     p->emulator->n_slow++;
     return TGL_OK;
 }
@@ -235,6 +257,7 @@ static void plan_binary(tgl__planner *p, const tgl_op *op, tgl__kernel *run,
         step->shift_a = align_shift(p, op->args[0], frac);
         step->shift_b = align_shift(p, op->args[op->n_arg - 1], frac);
     }
+    note_operands(p, step, lane, lane, op->args, op->n_arg > 1 ? 2 : 1);
 }
 
 /* Lane that holds both arguments exactly on their common grid. */
@@ -280,6 +303,8 @@ static void plan_select(tgl__planner *p, const tgl_op *op)
     step->a = a;
     step->b = b;
     step->c = c;
+    const uint32_t operands[] = {op->args[1], op->args[2], op->args[0]};
+    note_operands(p, step, lane, lane, operands, 3);
 }
 
 static tgl_status plan_pick(tgl__planner *p, const tgl_op *op, tgl_error *err)
@@ -299,22 +324,35 @@ static tgl_status plan_pick(tgl__planner *p, const tgl_op *op, tgl_error *err)
     step->dst = dst;
     step->a = index;
     step->data = sources;
+    tgl__note_recipe(p, TGL__PICK, step, lane, lane);
     return TGL_OK;
+}
+
+/* The entries of a TABLE operation's table in `lane`; NULL when out of memory. */
+static const char *table_entries(tgl__planner *p, uint32_t number, uint32_t lane)
+{
+    const tgl_op *op = tgl_program_op(p->program, number);
+    const char **cached = &p->entries[op->ref * TGL__N_LANE + lane];
+    if (*cached != NULL)
+        return *cached;
+    tgl__exact exact;
+    tgl__exact_resolve(&exact, p->arg_frac, p->program, p->payload, number);
+    uint32_t n = tgl_program_table(p->program, op->ref)->count;
+    size_t size = (size_t)2 << lane;
+    char *entries = tgl__arena_alloc(&p->emulator->arena, n, size);
+    for (uint32_t i = 0; entries != NULL && i < n; i++)
+        memcpy(entries + i * size, &exact.table[i], size); /* little-endian: low bytes */
+    *cached = entries;
+    return entries;
 }
 
 static tgl_status plan_table(tgl__planner *p, uint32_t number, tgl_error *err)
 {
     const tgl_op *op = tgl_program_op(p->program, number);
-    tgl__exact exact;
-    tgl__exact_resolve(&exact, p->arg_frac, p->program, p->payload, number);
-    uint32_t n = tgl_program_table(p->program, op->ref)->count;
     uint32_t lane = lane_of(p, op->first_value);
-    char *entries = tgl__arena_alloc(&p->emulator->arena, n, (size_t)2 << lane);
+    const char *entries = table_entries(p, number, lane);
     if (entries == NULL)
         return tgl__fail_nomem(err);
-    for (uint32_t i = 0; i < n; i++) /* little-endian: the low bytes come first */
-        memcpy(entries + (size_t)i * ((size_t)2 << lane), &exact.table[i],
-               (size_t)2 << lane);
     uint32_t index = tgl__value_in(p, op->args[0], 1);
     uint32_t dst = tgl__result_in(p, op->first_value, lane);
     tgl__step *step = tgl__new_step(p, p->emulator->kernels->lanes[lane].table);
@@ -323,16 +361,19 @@ static tgl_status plan_table(tgl__planner *p, uint32_t number, tgl_error *err)
     step->dst = dst;
     step->a = index;
     step->data = entries;
+    note_operands(p, step, lane, 1, op->args, 1);
     return TGL_OK;
 }
 
 static void plan_shift_value(tgl__planner *p, const tgl_op *op)
 {
     uint32_t lane = lane_of(p, op->first_value);
+    int64_t top = op->shift_hi > 0 ? op->shift_hi : 0;
     plan_binary(p, op, p->emulator->kernels->lanes[lane].shift_value, lane, INT32_MIN);
-    if (!p->failed)
-        p->emulator->steps[p->emulator->n_step - 1].cast.lo =
-            op->shift_hi > 0 ? op->shift_hi : 0;
+    if (p->failed)
+        return;
+    p->emulator->steps[p->emulator->n_step - 1].cast.lo = top;
+    p->recipes[p->current].step.cast.lo = top;
 }
 
 static tgl_status plan_quantise(tgl__planner *p, uint32_t number, tgl_error *err)
@@ -371,6 +412,7 @@ static tgl_status plan_quantise(tgl__planner *p, uint32_t number, tgl_error *err
     step->cast.shift = (int16_t)shift;
     step->cast.round = (uint8_t)op->round;
     tgl__cast_overflow(&step->cast, &quant, lane, keep);
+    note_operands(p, step, lane, lane, op->args, 1);
     return TGL_OK;
 }
 
@@ -541,6 +583,7 @@ static tgl_status plan_all(tgl__planner *p, tgl_error *err)
             live = p->values[value].is_live && !p->values[value].is_constant &&
                    p->values[value].root == value;
         }
+        p->current = i;
         if (live)
             TGL_TRY(plan_op(p, i, err));
         for (uint32_t k = 0; k < op->n_arg && live; k++) {
@@ -551,6 +594,8 @@ static tgl_status plan_all(tgl__planner *p, tgl_error *err)
     }
     if (!p->failed)
         plan_outputs(p);
+    if (!p->failed)
+        tgl__plan_event(p);
     return p->failed
                ? tgl__fail(err, TGL_ENOMEM, "out of memory while planning program '%s'",
                            tgl_program_name(p->program))
@@ -570,7 +615,11 @@ tgl_status tgl__plan(tgl_emulator *emulator, const tgl_program *program,
                      const tgl_payload *payload, uint32_t minimum_lane, tgl_error *err)
 {
     tgl__planner p = {.emulator = emulator, .program = program, .payload = payload};
+    uint32_t n_table = tgl_program_n_table(program);
     p.minimum_lane = minimum_lane;
+    p.recipes = tgl__calloc(tgl_program_n_op(program) + 1u, sizeof *p.recipes);
+    p.entries = tgl__calloc(n_table * (size_t)TGL__N_LANE + 1, sizeof *p.entries);
+    p.matrices = tgl__calloc(tgl_program_n_affine(program) + 1u, sizeof *p.matrices);
     uint32_t widest = widest_op(program);
     emulator->n_input = tgl_program_n_input(program);
     emulator->n_output = tgl_program_n_output(program);
@@ -580,12 +629,16 @@ tgl_status tgl__plan(tgl_emulator *emulator, const tgl_program *program,
     emulator->inputs = tgl__calloc(emulator->n_input + 1u, sizeof *emulator->inputs);
     emulator->outputs = tgl__calloc(emulator->n_output + 1u, sizeof *emulator->outputs);
     tgl_status status = TGL_OK;
-    if (p.values == NULL || p.arg_frac == NULL || p.arg_code == NULL ||
+    if (p.recipes == NULL || p.entries == NULL || p.matrices == NULL ||
+        p.values == NULL || p.arg_frac == NULL || p.arg_code == NULL ||
         emulator->inputs == NULL || emulator->outputs == NULL)
         status = tgl__fail_nomem(err);
     else
         status = plan_all(&p, err);
     tgl__free(p.values);
+    tgl__free(p.recipes);
+    tgl__free(p.entries);
+    tgl__free(p.matrices);
     tgl__free(p.arg_frac);
     tgl__free(p.arg_code);
     for (int lane = 0; lane < TGL__N_LANE; lane++)

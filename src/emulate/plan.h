@@ -31,6 +31,8 @@ typedef struct tgl__slow {
     uint32_t room;           /* scratch offset of n_arg + n_value codes */
 } tgl__slow;
 
+struct tgl__event; /* event.h */
+
 struct tgl_emulator {
     tgl_arena arena; /* what the steps point at */
     const tgl__kernels *kernels;
@@ -43,6 +45,7 @@ struct tgl_emulator {
     uint64_t scratch_size;
     uint32_t n_lane_value[TGL__N_LANE]; /* values computed in each lane width */
     uint32_t n_slow;
+    struct tgl__event *event; /* the plan for single events; NULL: there is none */
     const char **input_names;
     char description[160];
 };
@@ -56,13 +59,34 @@ typedef struct tgl__value_plan {
     int64_t code; /* of a constant */
 } tgl__value_plan;
 
+/* How the tile's plan runs an operation: what the plan for single events groups by. */
+typedef enum tgl__way {
+    TGL__NOTHING = 0, /* no step of its own, or nobody reads it */
+    TGL__ELEMENTWISE, /* `step` with up to three operands */
+    TGL__PICK,
+    TGL__AFFINE, /* step.data: a tgl__matrix */
+    TGL__SLOW    /* step.data: the tile's tgl__slow */
+} tgl__way;
+
+typedef struct tgl__recipe {
+    tgl__way way;
+    tgl__step step;         /* its places belong to the tile */
+    uint8_t lane, arg_lane; /* of results and of arguments */
+    uint8_t n_operand;
+    uint32_t operand[3]; /* ELEMENTWISE: the values that a, b, c read */
+} tgl__recipe;
+
 typedef struct tgl__planner {
     tgl_emulator *emulator;
     const tgl_program *program;
     const tgl_payload *payload;
     uint32_t minimum_lane; /* 0, 1, 2 */
     tgl__value_plan *values;
-    int16_t *arg_frac; /* room for the widest operation */
+    tgl__recipe *recipes;         /* (n_op) */
+    uint32_t current;             /* the operation being planned */
+    const char **entries;         /* (n_table, TGL__N_LANE) or NULL each */
+    const tgl__matrix **matrices; /* (n_affine) the last one made of each */
+    int16_t *arg_frac;            /* room for the widest operation */
     int64_t *arg_code;
     uint32_t *free_slots[TGL__N_LANE];
     uint32_t n_free[TGL__N_LANE], cap_free[TGL__N_LANE];
@@ -86,6 +110,9 @@ uint32_t tgl__value_in(tgl__planner *planner, uint32_t value, uint32_t lane);
 uint32_t tgl__result_in(tgl__planner *planner, uint32_t value, uint32_t lane);
 /* A new step, all zero but `run`; NULL when out of memory. */
 tgl__step *tgl__new_step(tgl__planner *planner, tgl__kernel *run);
+/* Note how the current operation is run by `step` (NULL is let pass). */
+tgl__recipe *tgl__note_recipe(tgl__planner *planner, tgl__way way, const tgl__step *step,
+                              uint32_t lane, uint32_t arg_lane);
 /* What an argument can be: the proven range, or the code of a constant. */
 tgl_interval tgl__value_interval(const tgl__planner *planner, uint32_t value);
 /* The overflow part of a cast into `quant` for a lane; TGL__KEEP if `keep`. */

@@ -14,26 +14,9 @@
  */
 #include <string.h>
 
-#include "emulate/plan.h"
+#include "emulate/affine.h"
 
-typedef struct affine_facts {
-    const tgl_op *op;
-    const tgl_affine *a;
-    tgl_interval *x; /* (n_in) what the arguments can be */
-    const int64_t *weights, *bias;
-    bool rounds;     /* a product may lose bits */
-    bool term_bites; /* a term may overflow its type so that it shows */
-    bool acc_bites;  /* a (partial) sum may overflow so that it shows */
-    bool acc_wraps;  /* ... and the overflow mode is a wrap: once at the end will do */
-    bool any_high;   /* the high kernel can run it */
-    tgl_wide lo, hi; /* hull of products, terms and sums, as the general kernel sees
-                        them */
-    tgl_wide result_lo, result_hi;
-    tgl_wide product_lo, product_hi;
-    bool too_wide; /* some interval leaves 126 bits */
-} affine_facts;
-
-static int term_shift(const affine_facts *f, const tgl_interval *x)
+static int term_shift(const tgl__affine_facts *f, const tgl_interval *x)
 {
     return x->frac + f->a->weight_type.frac - f->a->acc.type.frac;
 }
@@ -45,7 +28,8 @@ static void widen(tgl_wide *lo, tgl_wide *hi, const tgl_interval *r)
 }
 
 /* The term of one product, before its overflow mode; notes what may happen to it. */
-static tgl_interval study_term(affine_facts *f, const tgl_interval *x, int64_t weight)
+static tgl_interval study_term(tgl__affine_facts *f, const tgl_interval *x,
+                               int64_t weight)
 {
     const tgl_affine *a = f->a;
     tgl_interval w = {weight, weight, a->weight_type.frac}, product, term;
@@ -78,7 +62,7 @@ static tgl_interval study_term(affine_facts *f, const tgl_interval *x, int64_t w
     return tgl__interval_quantise(&term, &a->term);
 }
 
-static void study_row(affine_facts *f, uint32_t row)
+static void study_row(tgl__affine_facts *f, uint32_t row)
 {
     const tgl_affine *a = f->a;
     tgl_interval sum = {0, 0, a->acc.type.frac};
@@ -109,7 +93,7 @@ static void study_row(affine_facts *f, uint32_t row)
     widen(&f->result_lo, &f->result_hi, &sum);
 }
 
-static void study(affine_facts *f, const tgl__planner *p)
+static void study(tgl__affine_facts *f, const tgl__planner *p)
 {
     f->any_high = f->a->term.round == TGL_TRN;
     for (uint32_t row = 0; row < f->a->n_out && !f->too_wide; row++)
@@ -124,51 +108,36 @@ static void study(affine_facts *f, const tgl__planner *p)
 
 /* ---- building rows ---- */
 
-typedef enum affine_way { SUM, PAIR, HIGH, SHIFTED, GENERAL } affine_way;
-
-typedef struct row_builder {
-    tgl__planner *p;
-    const affine_facts *f;
-    affine_way way;
-    uint32_t lane;
-    const uint32_t *x; /* (n_in) scratch offsets; PAIR: (n_in / 2 rounded up) */
-    const int *shifts; /* (n_in) bits a product drops; negative: appends */
-    tgl__term *terms;  /* where the next run of terms goes */
-} row_builder;
-
 static int64_t shl(int64_t v, int n)
 {
     return n > 63 ? 0 : (int64_t)((uint64_t)v << n);
 }
 
-/* The weight on the accumulator's grid: exact, or only its low 64 bits. */
-static int64_t grid_weight(const row_builder *b, uint32_t row, uint32_t j)
+int64_t tgl__grid_weight(const tgl__affine_builder *b, uint32_t row, uint32_t j)
 {
     int64_t w = b->f->weights[(size_t)row * b->f->a->n_in + j];
     int shift = b->shifts[j];
     return shift > 0 ? w / (INT64_C(1) << shift) : shl(w, -shift);
 }
 
-/* One product's parts: `low` multiplies keeping the high half, `whole` keeping the low.
- */
-static void split(const row_builder *b, uint32_t row, uint32_t j, int64_t *low,
-                  int64_t *whole)
+void tgl__split(const tgl__affine_builder *b, uint32_t row, uint32_t j, int64_t *low,
+                int64_t *whole)
 {
     int64_t w = b->f->weights[(size_t)row * b->f->a->n_in + j];
     int shift = b->shifts[j];
     *low = *whole = 0;
     if (w == 0)
         return;
-    if (b->way == HIGH && shift > 0) {
+    if (b->way == TGL__HIGH && shift > 0) {
         int64_t scaled = (int64_t)((uint64_t)w << (16 - shift));
         *low = (int16_t)(uint16_t)scaled;
         *whole = (int16_t)(uint16_t)(((uint64_t)scaled - (uint64_t)*low) >> 16);
         return;
     }
-    *whole = b->way == SHIFTED && shift > 0 ? 0 : grid_weight(b, row, j);
+    *whole = b->way == TGL__SHIFTED && shift > 0 ? 0 : tgl__grid_weight(b, row, j);
 }
 
-static void put(row_builder *b, uint32_t *count, uint32_t j, int64_t weight)
+static void put(tgl__affine_builder *b, uint32_t *count, uint32_t j, int64_t weight)
 {
     *b->terms++ = (tgl__term){b->x[j], b->shifts[j] > 0 ? b->shifts[j] : 0, weight};
     ++*count;
@@ -181,37 +150,37 @@ static int64_t lane_code(int64_t weight, uint32_t lane)
                        : weight;
 }
 
-static void build_row(row_builder *b, tgl__row *row, uint32_t o)
+static void build_row(tgl__affine_builder *b, tgl__row *row, uint32_t o)
 {
-    const affine_facts *f = b->f;
+    const tgl__affine_facts *f = b->f;
     uint32_t n = f->a->n_in;
     row->terms = b->terms;
     int64_t low, whole;
     for (uint32_t j = 0; j < n; j++) {
-        split(b, o, j, &low, &whole);
+        tgl__split(b, o, j, &low, &whole);
         if (low != 0)
             put(b, &row->n_high, j, low);
     }
     for (uint32_t j = 0; j < n; j++) {
-        split(b, o, j, &low, &whole);
+        tgl__split(b, o, j, &low, &whole);
         whole = lane_code(whole, b->lane);
         if (whole != 0 && whole != 1 && whole != -1)
             put(b, &row->n_mul, j, whole);
     }
-    for (uint32_t j = 0; j < n && b->way == SHIFTED; j++) {
+    for (uint32_t j = 0; j < n && b->way == TGL__SHIFTED; j++) {
         int64_t w = f->weights[(size_t)o * n + j];
         if (b->shifts[j] > 0 && w != 0)
             put(b, &row->n_shifted, j, w);
     }
     for (int64_t sign = 1; sign >= -1; sign -= 2)
         for (uint32_t j = 0; j < n; j++) {
-            split(b, o, j, &low, &whole);
+            tgl__split(b, o, j, &low, &whole);
             if (lane_code(whole, b->lane) == sign)
                 put(b, sign == 1 ? &row->n_plus : &row->n_minus, j, sign);
         }
 }
 
-static void build_general_row(row_builder *b, tgl__row *row, uint32_t o)
+static void build_general_row(tgl__affine_builder *b, tgl__row *row, uint32_t o)
 {
     const tgl_affine *a = b->f->a;
     row->terms = b->terms;
@@ -225,13 +194,13 @@ static void build_general_row(row_builder *b, tgl__row *row, uint32_t o)
     }
 }
 
-static void build_pair_row(row_builder *b, tgl__row *row, uint32_t o)
+static void build_pair_row(tgl__affine_builder *b, tgl__row *row, uint32_t o)
 {
     uint32_t n = b->f->a->n_in;
     row->terms = b->terms;
     for (uint32_t j = 0; j < n; j += 2) {
-        uint32_t first = (uint16_t)grid_weight(b, o, j);
-        uint32_t second = j + 1 < n ? (uint16_t)grid_weight(b, o, j + 1) : 0;
+        uint32_t first = (uint16_t)tgl__grid_weight(b, o, j);
+        uint32_t second = j + 1 < n ? (uint16_t)tgl__grid_weight(b, o, j + 1) : 0;
         if ((first | second) == 0)
             continue;
         *b->terms++ = (tgl__term){b->x[j / 2], 0, (int32_t)(first | second << 16)};
@@ -246,7 +215,7 @@ static bool fits_16(tgl_wide lo, tgl_wide hi)
     return lo >= INT16_MIN && hi <= INT16_MAX;
 }
 
-static bool arguments_fit_16(const affine_facts *f)
+static bool arguments_fit_16(const tgl__affine_facts *f)
 {
     for (uint32_t j = 0; j < f->a->n_in; j++)
         if (!fits_16(f->x[j].lo, f->x[j].hi))
@@ -254,7 +223,7 @@ static bool arguments_fit_16(const affine_facts *f)
     return true;
 }
 
-static bool weights_fit_16(const row_builder *b)
+static bool weights_fit_16(const tgl__affine_builder *b)
 {
     const tgl_affine *a = b->f->a;
     for (uint32_t o = 0; o < a->n_out; o++)
@@ -262,14 +231,14 @@ static bool weights_fit_16(const row_builder *b)
             int64_t w = b->f->weights[(size_t)o * a->n_in + j];
             if (b->shifts[j] <= 0 && !fits_16(w, w))
                 return false;
-            w = grid_weight(b, o, j);
+            w = tgl__grid_weight(b, o, j);
             if (!fits_16(w, w) || -b->shifts[j] > 15)
                 return false;
         }
     return true;
 }
 
-static bool shifts_below(const row_builder *b, int bits)
+static bool shifts_below(const tgl__affine_builder *b, int bits)
 {
     for (uint32_t j = 0; j < b->f->a->n_in; j++)
         if (b->shifts[j] >= bits || -b->shifts[j] >= bits)
@@ -278,9 +247,9 @@ static bool shifts_below(const row_builder *b, int bits)
 }
 
 /* Which kernel, in which lane; false: none. */
-static bool choose(row_builder *b)
+static bool choose(tgl__affine_builder *b)
 {
-    const affine_facts *f = b->f;
+    const tgl__affine_facts *f = b->f;
     const tgl__planner *p = b->p;
     if (f->too_wide)
         return false;
@@ -288,20 +257,20 @@ static bool choose(row_builder *b)
     bool modular = !f->term_bites && !f->acc_bites;
     b->lane = lane;
     if (modular && !f->rounds) {
-        b->way = SUM;
+        b->way = TGL__SUM;
         if (!shifts_below(b, 63))
             return false;
         if (lane == 1 && p->minimum_lane == 0 && arguments_fit_16(f) && weights_fit_16(b))
-            b->way = PAIR;
+            b->way = TGL__PAIR;
         return lane < TGL__N_LANE;
     }
     if (modular && f->a->term.round == TGL_TRN) {
         if (lane == 0 && f->any_high && arguments_fit_16(f)) {
-            b->way = HIGH;
+            b->way = TGL__HIGH;
             return true;
         }
         uint32_t products = tgl__lane_for(p, f->product_lo, f->product_hi);
-        b->way = SHIFTED;
+        b->way = TGL__SHIFTED;
         b->lane = products > lane ? products : lane;
         b->lane = b->lane == 0 ? 1 : b->lane; /* 16-bit lanes have no such kernel */
         while (b->lane < TGL__N_LANE && !shifts_below(b, tgl__lane_bits(b->lane)))
@@ -311,7 +280,7 @@ static bool choose(row_builder *b)
     }
     tgl_wide lo = f->lo < f->product_lo ? f->lo : f->product_lo;
     tgl_wide hi = f->hi > f->product_hi ? f->hi : f->product_hi;
-    b->way = GENERAL;
+    b->way = TGL__GENERAL;
     b->lane = tgl__lane_for(p, lo, hi);
     while (b->lane < TGL__N_LANE && !shifts_below(b, tgl__lane_bits(b->lane)))
         b->lane++;
@@ -334,17 +303,28 @@ static uint32_t pair_up(tgl__planner *p, const tgl_op *op, uint32_t j)
     return slot;
 }
 
-static tgl__kernel *kernel_of(const row_builder *b)
+static tgl__kernel *kernel_of(const tgl__affine_builder *b)
 {
     const tgl__kernels *k = b->p->emulator->kernels;
-    if (b->way == PAIR)
+    if (b->way == TGL__PAIR)
         return k->rows_pair;
-    return b->way == GENERAL ? k->lanes[b->lane].rows_general : k->lanes[b->lane].rows;
+    return b->way == TGL__GENERAL ? k->lanes[b->lane].rows_general
+                                  : k->lanes[b->lane].rows;
 }
 
-static void fill_rows(row_builder *b, tgl__row *rows, tgl__rows *plan)
+static tgl__kernel *matrix_kernel_of(const tgl__affine_builder *b)
 {
-    const affine_facts *f = b->f;
+    const tgl__kernels *k = b->p->emulator->kernels;
+    if (b->way == TGL__PAIR)
+        return k->matrix_pair;
+    return b->way == TGL__GENERAL   ? k->lanes[b->lane].matrix_general
+           : b->way == TGL__SHIFTED ? k->lanes[b->lane].matrix_shifted
+                                    : k->lanes[b->lane].matrix;
+}
+
+static void fill_rows(tgl__affine_builder *b, tgl__row *rows, tgl__rows *plan)
+{
+    const tgl__affine_facts *f = b->f;
     for (uint32_t o = 0; o < f->a->n_out; o++) {
         if (!b->p->values[f->op->first_value + o].is_live)
             continue;
@@ -352,51 +332,56 @@ static void fill_rows(row_builder *b, tgl__row *rows, tgl__rows *plan)
         row->dst = tgl__result_in(b->p, f->op->first_value + o, b->lane);
         if (f->bias != NULL)
             row->bias = tgl_quantise(f->bias[o], f->a->bias_type.frac, &f->a->acc);
-        if (b->way == PAIR)
+        if (b->way == TGL__PAIR)
             build_pair_row(b, row, o);
-        else if (b->way == GENERAL)
+        else if (b->way == TGL__GENERAL)
             build_general_row(b, row, o);
         else
             build_row(b, row, o);
     }
 }
 
-static tgl_status emit(row_builder *b, tgl_error *err)
+static tgl_status emit(tgl__affine_builder *b, tgl_error *err)
 {
     tgl__planner *p = b->p;
-    const affine_facts *f = b->f;
+    const tgl__affine_facts *f = b->f;
     tgl_arena *arena = &p->emulator->arena;
     uint32_t n_in = f->a->n_in;
     /* a product may appear twice: its high half and its multiple of x */
-    size_t n_term = (size_t)n_in * f->a->n_out * (b->way == HIGH ? 2 : 1);
+    size_t n_term = (size_t)n_in * f->a->n_out * (b->way == TGL__HIGH ? 2 : 1);
     tgl__rows *plan = tgl__arena_alloc(arena, 1, sizeof *plan);
     tgl__row *rows = tgl__arena_alloc(arena, f->a->n_out, sizeof *rows);
     b->terms = tgl__arena_alloc(arena, n_term, sizeof *b->terms);
     uint32_t *x = tgl__arena_alloc(arena, n_in, sizeof *x);
     if (plan == NULL || rows == NULL || b->terms == NULL || x == NULL)
         return tgl__fail_nomem(err);
-    for (uint32_t j = 0; j < n_in; j += b->way == PAIR ? 2 : 1)
-        x[b->way == PAIR ? j / 2 : j] = b->way == PAIR
-                                            ? pair_up(p, f->op, j)
-                                            : tgl__value_in(p, f->op->args[j], b->lane);
+    for (uint32_t j = 0; j < n_in; j += b->way == TGL__PAIR ? 2 : 1)
+        x[b->way == TGL__PAIR ? j / 2 : j] =
+            b->way == TGL__PAIR ? pair_up(p, f->op, j)
+                                : tgl__value_in(p, f->op->args[j], b->lane);
     b->x = x;
     plan->rows = rows;
     tgl__cast_overflow(&plan->acc, &f->a->acc, b->lane,
-                       b->way == GENERAL ? !f->acc_bites && !f->acc_wraps
-                                         : !f->acc_wraps);
+                       b->way == TGL__GENERAL ? !f->acc_bites && !f->acc_wraps
+                                              : !f->acc_wraps);
     plan->term.round = (uint8_t)f->a->term.round;
     plan->term.overflow = TGL__KEEP;
     if (f->term_bites)
         tgl__cast_overflow(&plan->term, &f->a->term, b->lane, false);
-    if (b->way == GENERAL)
+    if (b->way == TGL__GENERAL)
         plan->temporary = tgl__take_slot(p, b->lane);
     fill_rows(b, rows, plan);
     tgl__step *step = tgl__new_step(p, kernel_of(b));
     if (step != NULL)
         step->data = plan;
-    if (b->way == GENERAL)
+    tgl__recipe *recipe = tgl__note_recipe(p, TGL__AFFINE, step, b->lane,
+                                           b->way == TGL__PAIR ? 0 : b->lane);
+    if ((recipe->step.data = tgl__matrix_of(b, plan)) == NULL)
+        return tgl__fail_nomem(err);
+    recipe->step.run = matrix_kernel_of(b);
+    if (b->way == TGL__GENERAL)
         tgl__drop_slot(p, b->lane, plan->temporary);
-    for (uint32_t j = 0; b->way == PAIR && j < n_in; j += 2)
+    for (uint32_t j = 0; b->way == TGL__PAIR && j < n_in; j += 2)
         tgl__drop_slot(p, 1, x[j / 2]);
     return TGL_OK;
 }
@@ -405,7 +390,7 @@ tgl_status tgl__plan_affine(tgl__planner *p, uint32_t number, tgl_error *err)
 {
     tgl__exact exact;
     tgl__exact_resolve(&exact, p->arg_frac, p->program, p->payload, number);
-    affine_facts f = {.op = exact.op, .a = exact.affine, .weights = exact.weights};
+    tgl__affine_facts f = {.op = exact.op, .a = exact.affine, .weights = exact.weights};
     f.bias = exact.bias;
     f.x = tgl__calloc(f.a->n_in, sizeof *f.x);
     int *shifts = tgl__calloc(f.a->n_in, sizeof *shifts);
@@ -418,7 +403,7 @@ tgl_status tgl__plan_affine(tgl__planner *p, uint32_t number, tgl_error *err)
             shifts[j] = term_shift(&f, &f.x[j]);
         }
         study(&f, p);
-        row_builder b = {.p = p, .f = &f, .shifts = shifts};
+        tgl__affine_builder b = {.p = p, .f = &f, .shifts = shifts};
         status = choose(&b) ? emit(&b, err) : tgl__plan_slow(p, number, err);
     }
     tgl__free(f.x);
