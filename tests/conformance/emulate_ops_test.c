@@ -14,6 +14,7 @@
 #include <trigline/emulate.h>
 
 #include "base/memory.h"
+#include "support/pieces.h"
 #include "support/random_program.h"
 
 static size_t n_compared; /* event x emulator, told at the end */
@@ -44,6 +45,23 @@ static int64_t *all_inputs(const tgl_program *program, size_t *n_event)
     return in;
 }
 
+static void expect_equal(const tgl_program *program, const tgl_emulator *emulator,
+                         const int64_t *out, const int64_t *expected, size_t n_event,
+                         const char *how)
+{
+    tgl_error err = {0};
+    uint32_t n_out = tgl_program_n_output(program);
+    for (size_t i = 0; i < n_event * n_out; i++)
+        if (out[i] != expected[i]) {
+            char *text;
+            ok(tgl_program_print(&text, program, &err), &err);
+            fail_msg("%s, %s: event %zu: expected %lld, found %lld in\n%s",
+                     tgl_emulator_describe(emulator), how, i / n_out,
+                     (long long)expected[i], (long long)out[i], text);
+        }
+    n_compared += n_event;
+}
+
 static void compare_one(const tgl_program *program, const int64_t *in,
                         const int64_t *expected, size_t n_event, tgl_isa isa, int lane)
 {
@@ -58,15 +76,12 @@ static void compare_one(const tgl_program *program, const int64_t *in,
     int64_t *out = tgl__calloc(n_event * n_out, sizeof *out);
     void *scratch = tgl__aligned(tgl_emulator_scratch_size(emulator) + 1, 1);
     ok(tgl_emulator_run(out, emulator, in, n_event, scratch, &err), &err);
-    for (size_t i = 0; i < n_event * n_out; i++)
-        if (out[i] != expected[i]) {
-            char *text;
-            ok(tgl_program_print(&text, program, &err), &err);
-            fail_msg("%s: event %zu: expected %lld, found %lld in\n%s",
-                     tgl_emulator_describe(emulator), i / n_out, (long long)expected[i],
-                     (long long)out[i], text);
-        }
-    n_compared += n_event;
+    expect_equal(program, emulator, out, expected, n_event, "batch");
+    memset(out, 0, n_event * n_out * sizeof *out);
+    ok(run_in_pieces(out, emulator, tgl_program_n_input(program), n_out, in, n_event,
+                     scratch, &err),
+       &err);
+    expect_equal(program, emulator, out, expected, n_event, "single events");
     tgl__free(scratch);
     tgl__free(out);
     tgl_emulator_free(emulator);

@@ -192,6 +192,7 @@ int main(void)
     tgl__free(tool);
     const struct CMUnitTest tests[] = {cmocka_unit_test(firmware_equals_the_original)};
     int failed = cmocka_run_group_tests_name("firmware_deployed", tests, NULL, NULL);
-    if (!getenv("KEEP")) (void)!tgl__remove_tree(work_dir, NULL);
+    if (!getenv("KEEP"))
+        (void)!tgl__remove_tree(work_dir, NULL);
     return failed;
 }

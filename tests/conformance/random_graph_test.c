@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "conformance/random_graph.h"
 #include "graph/graph.h"
+#include "support/pieces.h"
 
 enum {
     N_GRAPH = 10000,
@@ -51,8 +52,9 @@ static const struct {
 } ways[] = {{"reference", TGL_ISA_AUTO, 0},
             {"emulator", TGL_ISA_AUTO, 0},
             {"emulator, baseline", TGL_ISA_BASELINE, 0},
-            {"emulator, 64-bit lanes", TGL_ISA_AUTO, 64}};
-enum { N_WAY = sizeof ways / sizeof ways[0] };
+            {"emulator, 64-bit lanes", TGL_ISA_AUTO, 64},
+            {"emulator, single events", TGL_ISA_AUTO, 0}};
+enum { N_WAY = sizeof ways / sizeof ways[0], SINGLE_EVENTS = N_WAY - 1 };
 
 /* (N_EVENT, n_output) codes. */
 static void run_program(int64_t *out, size_t way, const tgl_program *program,
@@ -80,7 +82,10 @@ static void run_program(int64_t *out, size_t way, const tgl_program *program,
     check(tgl_emulator_new(&emulator, program, payload, &options, &err), &err, seed);
     void *scratch = tgl__aligned(tgl_emulator_scratch_size(emulator) + 64, 1);
     assert_non_null(scratch);
-    check(tgl_emulator_run(out, emulator, in, N_EVENT, scratch, &err), &err, seed);
+    check(way == SINGLE_EVENTS
+              ? run_in_pieces(out, emulator, n_in, n_out, in, N_EVENT, scratch, &err)
+              : tgl_emulator_run(out, emulator, in, N_EVENT, scratch, &err),
+          &err, seed);
     tgl__free(scratch);
     tgl_emulator_free(emulator);
 }

@@ -11,6 +11,7 @@
 #include <trigline/emulate.h>
 
 #include "base/memory.h"
+#include "support/pieces.h"
 #include "support/random_program.h"
 
 enum { N_EVENT = 67 }; /* a strip and a bit */
@@ -59,6 +60,24 @@ static void reference(int64_t *out, const tgl_program *program,
     tgl__free(values);
 }
 
+static void expect_equal(const tgl_program *program, const tgl_emulator *emulator,
+                         const int64_t *out, const int64_t *expected, int lane,
+                         const char *how, uint64_t seed)
+{
+    uint32_t n_out = tgl_program_n_output(program);
+    for (size_t i = 0; i < (size_t)N_EVENT * n_out; i++)
+        if (out[i] != expected[i]) {
+            uint32_t value = tgl_program_output(program, (uint32_t)(i % n_out))->value;
+            const tgl_op *op =
+                tgl_program_op(program, tgl_program_value_op(program, value));
+            fail_msg("program %llu, %s, %s, lanes from %d: event %zu, value %u (%s): "
+                     "expected %lld, found %lld",
+                     (unsigned long long)seed, tgl_emulator_describe(emulator), how, lane,
+                     i / n_out, value, tgl_opcode_name(op->code), (long long)expected[i],
+                     (long long)out[i]);
+        }
+}
+
 static void one_emulator(const tgl_program *program, const tgl_payload *payload,
                          const int64_t *in, const int64_t *expected, tgl_isa isa,
                          int lane, uint64_t seed)
@@ -76,17 +95,13 @@ static void one_emulator(const tgl_program *program, const tgl_payload *payload,
     void *scratch = tgl__aligned(size + 1, 1);
     memset(scratch, 0xa5, size);
     expect_ok(tgl_emulator_run(out, emulator, in, N_EVENT, scratch, &err), &err, seed);
-    for (size_t i = 0; i < (size_t)N_EVENT * n_out; i++)
-        if (out[i] != expected[i]) {
-            uint32_t value = tgl_program_output(program, (uint32_t)(i % n_out))->value;
-            const tgl_op *op =
-                tgl_program_op(program, tgl_program_value_op(program, value));
-            fail_msg("program %llu, %s, lanes from %d: event %zu, value %u (%s): "
-                     "expected %lld, found %lld",
-                     (unsigned long long)seed, tgl_emulator_describe(emulator), lane,
-                     i / n_out, value, tgl_opcode_name(op->code), (long long)expected[i],
-                     (long long)out[i]);
-        }
+    expect_equal(program, emulator, out, expected, lane, "batch", seed);
+    memset(scratch, 0xa5, size);
+    memset(out, 0, (size_t)N_EVENT * n_out * sizeof *out);
+    expect_ok(run_in_pieces(out, emulator, tgl_program_n_input(program), n_out, in,
+                            N_EVENT, scratch, &err),
+              &err, seed);
+    expect_equal(program, emulator, out, expected, lane, "single events", seed);
     tgl__free(scratch);
     tgl__free(out);
     tgl_emulator_free(emulator);
