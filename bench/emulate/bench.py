@@ -176,6 +176,7 @@ def main():
         "peer_predict_events_per_s": round(predict),
         "ours": rates["rates"],
         "ratio": {name: round(r["events_per_s"] / peer_rate, 1) for name, r in rates["rates"].items()},
+        "ratio_single_event": {name: round(r["events_per_s_batch_1"] / peer_rate, 1) for name, r in rates["rates"].items()},
     }
     text = json.dumps(result, indent=1)
     print(text)

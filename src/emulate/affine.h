@@ -34,9 +34,11 @@ typedef struct tgl__affine_builder {
     const tgl__affine_facts *f;
     tgl__affine_way way;
     uint32_t lane;
-    const uint32_t *x; /* (n_in) scratch offsets; TGL__PAIR: (n_in / 2 rounded up) */
-    const int *shifts; /* (n_in) bits a product drops; negative: appends */
-    tgl__term *terms;  /* where the next run of terms goes */
+    const uint32_t *x;    /* (n_in) scratch offsets; TGL__PAIR: (n_in / 2 rounded up) */
+    const int *shifts;    /* (n_in) bits a product drops; negative: appends */
+    tgl_arena work;       /* for what is let go after this operation */
+    int64_t *low, *whole; /* (n_in) of one row: tgl__split */
+    tgl__term *terms;     /* where the next run of terms goes */
 } tgl__affine_builder;
 
 /* The weight on the accumulator's grid: exact, or only its low 64 bits. */

@@ -35,8 +35,12 @@ typedef struct matrix_builder {
 
 static void put_code(const matrix_builder *mb, char *row, uint32_t i, int64_t code)
 {
-    size_t size = (size_t)2 << mb->b->lane;
-    memcpy(row + i * size, &code, size); /* little-endian: the low bytes come first */
+    if (mb->b->lane == 0)
+        ((int16_t *)(void *)row)[i] = (int16_t)(uint16_t)code;
+    else if (mb->b->lane == 1)
+        ((int32_t *)(void *)row)[i] = (int32_t)(uint32_t)code;
+    else
+        ((int64_t *)(void *)row)[i] = code;
 }
 
 /* The weight of argument j in `row`: the high part, or what is multiplied whole. */
@@ -56,13 +60,15 @@ static bool put_row(matrix_builder *mb, uint32_t j, bool high)
     const tgl__matrix *m = mb->m;
     uint32_t at = m->n_high + m->n_mul;
     char *row = mb->weights + (size_t)at * m->stride;
-    bool any = false;
+    uint64_t any = 0, word;
     for (uint32_t i = 0; i < m->n_out; i++)
         put_code(mb, row, i, weight_of(mb, mb->live[i], j, high));
-    for (uint32_t i = 0; i < m->stride && !any; i++)
-        any = row[i] != 0;
+    for (uint32_t i = 0; i < m->stride; i += sizeof word) {
+        memcpy(&word, row + i, sizeof word);
+        any |= word;
+    }
     mb->which[at] = j;
-    return any;
+    return any != 0;
 }
 
 static void put_pair_row(matrix_builder *mb, uint32_t pair)

@@ -27,9 +27,27 @@ static void widen(tgl_wide *lo, tgl_wide *hi, const tgl_interval *r)
     *hi = r->hi > *hi ? r->hi : *hi;
 }
 
-/* The term of one product, before its overflow mode; notes what may happen to it. */
-static tgl_interval study_term(tgl__affine_facts *f, const tgl_interval *x,
-                               int64_t weight)
+static bool fits_32(tgl_wide lo, tgl_wide hi)
+{
+    return lo >= INT32_MIN && hi <= INT32_MAX;
+}
+
+/* The usual product, in 64 bits: most of a model's loading is here. */
+static tgl_interval narrow_term(tgl__affine_facts *f, const tgl_interval *x, int shift,
+                                int64_t weight)
+{
+    int64_t p = (int64_t)x->lo * weight, q = (int64_t)x->hi * weight;
+    tgl_interval product = {p < q ? p : q, p < q ? q : p, 0};
+    widen(&f->product_lo, &f->product_hi, &product);
+    f->rounds = f->rounds || (weight & ((INT64_C(1) << shift) - 1)) != 0;
+    f->any_high = f->any_high && shift <= 16;
+    return (tgl_interval){(int64_t)product.lo >> shift, (int64_t)product.hi >> shift,
+                          f->a->acc.type.frac};
+}
+
+/* The term of one product before its overflow mode; notes what may happen to it. */
+static tgl_interval wide_term(tgl__affine_facts *f, const tgl_interval *x, int shift,
+                              int64_t weight)
 {
     const tgl_affine *a = f->a;
     tgl_interval w = {weight, weight, a->weight_type.frac}, product, term;
@@ -38,7 +56,6 @@ static tgl_interval study_term(tgl__affine_facts *f, const tgl_interval *x,
         f->too_wide = true;
         return nothing;
     }
-    int shift = term_shift(f, x);
     widen(&f->product_lo, &f->product_hi, &product);
     if (shift <= 0) {
         term = product;
@@ -51,6 +68,18 @@ static tgl_interval study_term(tgl__affine_facts *f, const tgl_interval *x,
         term = tgl__interval_quantise(&product, &rounding);
         f->any_high = f->any_high && shift <= 16;
     }
+    return term;
+}
+
+static tgl_interval study_term(tgl__affine_facts *f, const tgl_interval *x,
+                               int64_t weight)
+{
+    const tgl_affine *a = f->a;
+    int shift = term_shift(f, x);
+    bool plain = shift == 0 || (shift > 0 && shift < 32 && a->term.round == TGL_TRN);
+    tgl_interval term = plain && fits_32(x->lo, x->hi) && fits_32(weight, weight)
+                            ? narrow_term(f, x, shift, weight)
+                            : wide_term(f, x, shift, weight);
     widen(&f->lo, &f->hi, &term);
     if (a->term_exact || tgl__survives(&term, &a->term))
         return term;
@@ -137,12 +166,6 @@ void tgl__split(const tgl__affine_builder *b, uint32_t row, uint32_t j, int64_t 
     *whole = b->way == TGL__SHIFTED && shift > 0 ? 0 : tgl__grid_weight(b, row, j);
 }
 
-static void put(tgl__affine_builder *b, uint32_t *count, uint32_t j, int64_t weight)
-{
-    *b->terms++ = (tgl__term){b->x[j], b->shifts[j] > 0 ? b->shifts[j] : 0, weight};
-    ++*count;
-}
-
 static int64_t lane_code(int64_t weight, uint32_t lane)
 {
     return lane == 0   ? (int16_t)(uint16_t)weight
@@ -150,34 +173,59 @@ static int64_t lane_code(int64_t weight, uint32_t lane)
                        : weight;
 }
 
+/* The runs of a row's terms, in the order of tgl__row. */
+enum { RUN_HIGH, RUN_MUL, RUN_SHIFTED, RUN_PLUS, RUN_MINUS, N_RUN };
+
+static int run_of(int64_t whole)
+{
+    return whole == 1 ? RUN_PLUS : whole == -1 ? RUN_MINUS : RUN_MUL;
+}
+
+static void put(const tgl__affine_builder *b, tgl__term **at, uint32_t j, int64_t weight)
+{
+    *(*at)++ = (tgl__term){b->x[j], b->shifts[j] > 0 ? b->shifts[j] : 0, weight};
+}
+
+/* One row's parts of products: what each argument adds, and how many go to each run. */
+static void split_row(const tgl__affine_builder *b, uint32_t o, uint32_t count[N_RUN])
+{
+    const tgl__affine_facts *f = b->f;
+    for (uint32_t j = 0; j < f->a->n_in; j++) {
+        tgl__split(b, o, j, &b->low[j], &b->whole[j]);
+        b->whole[j] = lane_code(b->whole[j], b->lane);
+        count[RUN_HIGH] += b->low[j] != 0;
+        if (b->whole[j] != 0)
+            count[run_of(b->whole[j])]++;
+        if (b->way == TGL__SHIFTED && b->shifts[j] > 0)
+            count[RUN_SHIFTED] += f->weights[(size_t)o * f->a->n_in + j] != 0;
+    }
+}
+
 static void build_row(tgl__affine_builder *b, tgl__row *row, uint32_t o)
 {
     const tgl__affine_facts *f = b->f;
-    uint32_t n = f->a->n_in;
+    uint32_t n = f->a->n_in, count[N_RUN] = {0};
+    tgl__term *at[N_RUN];
+    split_row(b, o, count);
     row->terms = b->terms;
-    int64_t low, whole;
-    for (uint32_t j = 0; j < n; j++) {
-        tgl__split(b, o, j, &low, &whole);
-        if (low != 0)
-            put(b, &row->n_high, j, low);
+    for (int run = 0; run < N_RUN; run++) {
+        at[run] = b->terms;
+        b->terms += count[run];
     }
     for (uint32_t j = 0; j < n; j++) {
-        tgl__split(b, o, j, &low, &whole);
-        whole = lane_code(whole, b->lane);
-        if (whole != 0 && whole != 1 && whole != -1)
-            put(b, &row->n_mul, j, whole);
-    }
-    for (uint32_t j = 0; j < n && b->way == TGL__SHIFTED; j++) {
         int64_t w = f->weights[(size_t)o * n + j];
-        if (b->shifts[j] > 0 && w != 0)
-            put(b, &row->n_shifted, j, w);
+        if (b->low[j] != 0)
+            put(b, &at[RUN_HIGH], j, b->low[j]);
+        if (b->whole[j] != 0)
+            put(b, &at[run_of(b->whole[j])], j, b->whole[j]);
+        if (b->way == TGL__SHIFTED && b->shifts[j] > 0 && w != 0)
+            put(b, &at[RUN_SHIFTED], j, w);
     }
-    for (int64_t sign = 1; sign >= -1; sign -= 2)
-        for (uint32_t j = 0; j < n; j++) {
-            tgl__split(b, o, j, &low, &whole);
-            if (lane_code(whole, b->lane) == sign)
-                put(b, sign == 1 ? &row->n_plus : &row->n_minus, j, sign);
-        }
+    row->n_high = count[RUN_HIGH];
+    row->n_mul = count[RUN_MUL];
+    row->n_shifted = count[RUN_SHIFTED];
+    row->n_plus = count[RUN_PLUS];
+    row->n_minus = count[RUN_MINUS];
 }
 
 static void build_general_row(tgl__affine_builder *b, tgl__row *row, uint32_t o)
@@ -353,7 +401,10 @@ static tgl_status emit(tgl__affine_builder *b, tgl_error *err)
     tgl__row *rows = tgl__arena_alloc(arena, f->a->n_out, sizeof *rows);
     b->terms = tgl__arena_alloc(arena, n_term, sizeof *b->terms);
     uint32_t *x = tgl__arena_alloc(arena, n_in, sizeof *x);
-    if (plan == NULL || rows == NULL || b->terms == NULL || x == NULL)
+    b->low = tgl__arena_alloc(&b->work, n_in, sizeof *b->low);
+    b->whole = tgl__arena_alloc(&b->work, n_in, sizeof *b->whole);
+    if (plan == NULL || rows == NULL || b->terms == NULL || x == NULL || b->low == NULL ||
+        b->whole == NULL)
         return tgl__fail_nomem(err);
     for (uint32_t j = 0; j < n_in; j += b->way == TGL__PAIR ? 2 : 1)
         x[b->way == TGL__PAIR ? j / 2 : j] =
@@ -405,6 +456,7 @@ tgl_status tgl__plan_affine(tgl__planner *p, uint32_t number, tgl_error *err)
         study(&f, p);
         tgl__affine_builder b = {.p = p, .f = &f, .shifts = shifts};
         status = choose(&b) ? emit(&b, err) : tgl__plan_slow(p, number, err);
+        tgl__arena_release(&b.work);
     }
     tgl__free(f.x);
     tgl__free(shifts);
