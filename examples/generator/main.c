@@ -22,6 +22,8 @@ static const char help[] =
     "  --events N      crossings of zerobias_test (default 1000000); the other samples\n"
     "                  scale with it\n"
     "  --threads N     default: one per processor; does not change the files\n"
+    "  --codec NAME    lz4 (default) or zstd\n"
+    "  --basket N      bytes of a basket before compression (default 32000)\n"
     "  --only NAME...  only these samples (and sections)\n"
     "  --help          this text\n"
     "\n"
@@ -29,7 +31,8 @@ static const char help[] =
 
 typedef struct options {
     const char *out, *library;
-    uint64_t seed, events, threads;
+    uint64_t seed, events, threads, basket;
+    root_codec codec;
     char **only;
     int n_only;
 } options;
@@ -97,6 +100,35 @@ static int known(const char *name)
     return 0;
 }
 
+static int codec_of(root_codec *out, const char *name)
+{
+    *out = strcmp(name, "zstd") == 0 ? CODEC_ZSTD : CODEC_LZ4;
+    return *out == CODEC_ZSTD || strcmp(name, "lz4") == 0;
+}
+
+/* 0: taken; else what to answer. */
+static int take_option(options *o, const char *name, const char *value)
+{
+    int good = 1;
+    if (strcmp(name, "--out") == 0)
+        o->out = value;
+    else if (strcmp(name, "--library") == 0)
+        o->library = value;
+    else if (strcmp(name, "--seed") == 0)
+        good = number(&o->seed, value, 0, UINT64_MAX);
+    else if (strcmp(name, "--events") == 0)
+        good = number(&o->events, value, 1, 100000000);
+    else if (strcmp(name, "--threads") == 0)
+        good = number(&o->threads, value, 1, 256);
+    else if (strcmp(name, "--basket") == 0)
+        good = number(&o->basket, value, 64, 16000000);
+    else if (strcmp(name, "--codec") == 0)
+        return codec_of(&o->codec, value) ? 0 : usage("neither lz4 nor zstd:", value);
+    else
+        return usage("unknown option", name);
+    return good ? 0 : usage("not a number in range:", value);
+}
+
 static int parse(options *o, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
@@ -112,22 +144,9 @@ static int parse(options *o, int argc, char **argv)
         }
         if (i + 1 == argc)
             return usage("unknown option or value missing:", name);
-        const char *value = argv[++i];
-        int good = 1;
-        if (strcmp(name, "--out") == 0)
-            o->out = value;
-        else if (strcmp(name, "--library") == 0)
-            o->library = value;
-        else if (strcmp(name, "--seed") == 0)
-            good = number(&o->seed, value, 0, UINT64_MAX);
-        else if (strcmp(name, "--events") == 0)
-            good = number(&o->events, value, 1, 100000000);
-        else if (strcmp(name, "--threads") == 0)
-            good = number(&o->threads, value, 1, 256);
-        else
-            return usage("unknown option", name);
-        if (!good)
-            return usage("not a number in range:", value);
+        int code = take_option(o, name, argv[++i]);
+        if (code != 0)
+            return code;
     }
     return o->out != NULL ? 0 : usage("missing option", "--out");
 }
@@ -174,6 +193,7 @@ static tgl_status generate(const options *o, tgl_error *err)
                          .seed = o->seed,
                          .events = (uint32_t)o->events,
                          .n_thread = (unsigned)o->threads,
+                         .packing = {o->codec, (uint32_t)o->basket},
                          .tables = &tables,
                          .minbias = &minbias,
                          .hard = &hard,
@@ -194,6 +214,7 @@ int main(int argc, char **argv)
     options o = {.library = TGL_GENERATOR_LIBRARY,
                  .seed = 1,
                  .events = 1000000,
+                 .basket = ROOT_BASKET_BYTES,
                  .threads = n_processor > 0 ? (uint64_t)n_processor : 1};
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0) {

@@ -339,7 +339,7 @@ tgl_status produce_sample(const production_plan *production, size_t sample_index
         return fail(err, TGL_EUSAGE, "path too long:", production->directory);
     tgl_status status = root_writer_open(&job.writer, path, "Events",
                                          "Level-1 trigger objects, hardware units",
-                                         branches, N_BRANCH, err);
+                                         branches, N_BRANCH, &production->packing, err);
     if (status != TGL_OK)
         return status;
     pthread_mutex_init(&job.lock, NULL);
@@ -399,9 +399,9 @@ tgl_status produce_sections(const production_plan *production, tgl_error *err)
             for (uint32_t k = 0; k < n; k++)
                 memcpy(values + i * n + k, (const char *)&rows[k] + offsets[i], 4);
         }
-        status =
-            root_writer_open(&writer, path, "sections",
-                             "one row per run and luminosity section", branches, N, err);
+        status = root_writer_open(&writer, path, "sections",
+                                  "one row per run and luminosity section", branches, N,
+                                  &production->packing, err);
     }
     if (status == TGL_OK)
         status = root_cluster_pack(&cluster, writer, columns_of, n, err);

@@ -2,6 +2,7 @@
 #ifndef GENERATOR_PRODUCE_H
 #define GENERATOR_PRODUCE_H
 
+#include "root_writer.h"
 #include "samples.h"
 
 typedef struct production_plan {
@@ -9,6 +10,7 @@ typedef struct production_plan {
     uint64_t seed;
     uint32_t events; /* of the held-out reference sample */
     unsigned n_thread;
+    root_packing packing;
     const draw_tables *tables;
     const collision_set *minbias, *hard;
     const tgl_progress *progress;

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <lz4hc.h>
+#include <xxhash.h>
 #include <zstd.h>
 
 enum {
@@ -18,6 +20,9 @@ enum {
     BASKET_EXTRA = 19,  /* version, buffer size, event size, events, last, flag */
     TITLE_MAX = 128,
     ZSTD_LEVEL = 1,
+    LZ4_LEVEL = 4,
+    BLOCK_HEADER = 9,
+    LZ4_CHECKSUM = 8,
     BLOCK_MAX = 0xFFFFFF, /* largest compressed block */
     DATIME = 0x7A210000,  /* 2025-08-16 00:00:00, the same in every file */
     BYTE_COUNT_MASK = 0x40000000,
@@ -43,6 +48,7 @@ typedef struct branch_state {
     int32_t maximum; /* of a counter */
     uint64_t raw_byte, zip_byte;
     basket_place *place;
+    size_t n_basket, basket_room;
 } branch_state;
 
 struct root_writer {
@@ -50,18 +56,31 @@ struct root_writer {
     char *path, *temporary;
     char tree[TITLE_MAX], title[TITLE_MAX];
     branch_state branch[ROOT_MAX_BRANCH];
-    size_t n_branch, n_basket, basket_room;
+    root_packing packing;
+    size_t n_branch;
     uint64_t n_row, end;
     uint32_t directory_name_size;
 };
 
+typedef struct packed_basket {
+    size_t begin; /* in the cluster's data */
+    uint32_t n_byte, raw_size, first_row, branch;
+} packed_basket;
+
 struct root_cluster {
     uint32_t n_row;
-    bytes data;                        /* the baskets one after the other */
-    size_t begin[ROOT_MAX_BRANCH + 1]; /* of each branch's basket in `data` */
-    uint32_t raw_size[ROOT_MAX_BRANCH];
+    bytes data; /* the baskets one after the other, by branch, then row */
+    packed_basket *baskets;
+    size_t n_basket, basket_room;
     int32_t maximum[ROOT_MAX_BRANCH];
 };
+
+/* What packing one cluster needs besides. */
+typedef struct packer {
+    ZSTD_CCtx *zstd;
+    void *lz4;
+    bytes raw;
+} packer;
 
 static const struct leaf_kind {
     char letter;            /* of the branch title */
@@ -204,60 +223,108 @@ static void swap_values(uint8_t *to, const uint8_t *from, size_t n, unsigned siz
     }
 }
 
-/* The uncompressed object of a basket: values, then for jagged branches the number of
- * offsets and the offsets, which count from the start of the key. */
+/* The uncompressed object of a basket of rows [from, to): values, then for jagged
+ * branches the number of offsets and the offsets, which count from the start of the key.
+ */
 static void basket_object(bytes *raw, const branch_state *branch,
-                          const root_values *values, uint32_t n_row, uint32_t n_key,
-                          uint32_t *border)
+                          const root_values *values, uint32_t from, uint32_t to,
+                          uint32_t n_key, uint32_t *border)
 {
     unsigned size = leaf_kinds[branch->declared.type].size;
-    size_t n_value = values->offsets != NULL ? values->offsets[n_row] : n_row;
+    const uint32_t *offsets = values->offsets;
+    uint32_t first = offsets != NULL ? offsets[from] : from;
+    size_t n_value = (offsets != NULL ? offsets[to] : to) - first;
     raw->n = 0;
-    uint8_t *to = grow(raw, n_value * size);
-    if (to != NULL)
-        swap_values(to, values->values, n_value, size);
+    uint8_t *at = grow(raw, n_value * size);
+    if (at != NULL)
+        swap_values(at, (const uint8_t *)values->values + (size_t)first * size, n_value,
+                    size);
     *border = (uint32_t)(n_key + n_value * size);
-    if (values->offsets == NULL)
+    if (offsets == NULL)
         return;
-    put(raw, n_row + 1, 4);
-    to = grow(raw, 4 * ((size_t)n_row + 1));
-    for (uint32_t i = 0; to != NULL && i <= n_row; i++)
-        store(to + 4 * (size_t)i, n_key + size * values->offsets[i], 4);
+    put(raw, to - from + 1, 4);
+    at = grow(raw, 4 * ((size_t)(to - from) + 1));
+    for (uint32_t i = from; at != NULL && i <= to; i++)
+        store(at + 4 * (size_t)(i - from), n_key + size * (offsets[i] - first), 4);
 }
 
-/* A ROOT block: "ZS", method version, sizes in 24 bits little-endian, the frame. Answers
- * the bytes written at `to`, 0 when it does not get smaller. */
-static size_t compress_block(ZSTD_CCtx *zstd, uint8_t *to, size_t room, const bytes *raw)
+/* The rows from `from` that fill one basket: at least one. */
+static uint32_t basket_end(const root_writer *writer, const branch_state *branch,
+                           const root_values *values, uint32_t from, uint32_t n_row)
 {
-    if (raw->n <= 16 || raw->n > BLOCK_MAX || room < 9)
+    uint64_t size = leaf_kinds[branch->declared.type].size;
+    uint64_t room = writer->packing.basket_bytes;
+    uint32_t to = from + 1;
+    if (values->offsets == NULL)
+        return room / size < n_row - from ? from + (uint32_t)(room / size) : n_row;
+    while (to < n_row && size * (values->offsets[to + 1] - values->offsets[from]) +
+                                 4 * ((uint64_t)(to + 1 - from) + 2) <=
+                             room)
+        to++;
+    return to;
+}
+
+static size_t lz4_block(packer *p, uint8_t *to, size_t room)
+{
+    uint8_t *packed = to + BLOCK_HEADER + LZ4_CHECKSUM;
+    int n = LZ4_compress_HC_extStateHC(
+        p->lz4, (const char *)p->raw.at, (char *)packed, (int)p->raw.n,
+        (int)(room - BLOCK_HEADER - LZ4_CHECKSUM), LZ4_LEVEL);
+    if (n <= 0)
         return 0;
-    size_t n = ZSTD_compressCCtx(zstd, to + 9, room - 9, raw->at, raw->n, ZSTD_LEVEL);
-    if (ZSTD_isError(n) || n + 9 >= raw->n)
+    store(to + BLOCK_HEADER, XXH64(packed, (size_t)n, 0), LZ4_CHECKSUM);
+    return (size_t)n + LZ4_CHECKSUM;
+}
+
+static size_t zstd_block(packer *p, uint8_t *to, size_t room)
+{
+    size_t n = ZSTD_compressCCtx(p->zstd, to + BLOCK_HEADER, room - BLOCK_HEADER,
+                                 p->raw.at, p->raw.n, ZSTD_LEVEL);
+    return ZSTD_isError(n) ? 0 : n;
+}
+
+static size_t block_room(const packer *p)
+{
+    size_t zstd = ZSTD_compressBound(p->raw.n),
+           lz4 = (size_t)LZ4_compressBound(BLOCK_MAX);
+    if (p->raw.n < BLOCK_MAX)
+        lz4 = (size_t)LZ4_compressBound((int)p->raw.n);
+    return (zstd > lz4 ? zstd : lz4) + BLOCK_HEADER + LZ4_CHECKSUM;
+}
+
+/* A ROOT block: "L4" or "ZS", method version, sizes in 24 bits little-endian, the codec's
+ * bytes (LZ4: their XXH64 before them). Answers the bytes written at `to`, 0 when it does
+ * not get smaller. */
+static size_t compress_block(packer *p, root_codec codec, uint8_t *to, size_t room)
+{
+    size_t n_raw = p->raw.n;
+    if (n_raw <= 16 || n_raw > BLOCK_MAX)
         return 0;
-    to[0] = 'Z';
-    to[1] = 'S';
+    size_t n = codec == CODEC_LZ4 ? lz4_block(p, to, room) : zstd_block(p, to, room);
+    if (n == 0 || n + BLOCK_HEADER >= n_raw)
+        return 0;
+    memcpy(to, codec == CODEC_LZ4 ? "L4" : "ZS", 2);
     to[2] = 1;
     for (unsigned i = 0; i < 3; i++) {
         to[3 + i] = (uint8_t)(n >> (8 * i));
-        to[6 + i] = (uint8_t)(raw->n >> (8 * i));
+        to[6 + i] = (uint8_t)(n_raw >> (8 * i));
     }
-    return n + 9;
+    return n + BLOCK_HEADER;
 }
 
 static void pack_basket(bytes *out, const root_writer *writer, const branch_state *branch,
-                        const root_values *values, uint32_t n_row, ZSTD_CCtx *zstd,
-                        bytes *raw)
+                        const root_values *values, uint32_t from, uint32_t end, packer *p)
 {
     const char *name = branch->declared.name;
     size_t n_key = key_size("TBasket", name, writer->tree) + BASKET_EXTRA;
-    uint32_t border;
-    basket_object(raw, branch, values, n_row, (uint32_t)n_key, &border);
-    if (raw->failed) {
+    uint32_t border, n_row = end - from;
+    basket_object(&p->raw, branch, values, from, end, (uint32_t)n_key, &border);
+    if (p->raw.failed) {
         out->failed = 1;
         return;
     }
     size_t start = out->n;
-    put_key(out, "TBasket", name, writer->tree, 0, raw->n, n_key, 0, FIRST_RECORD);
+    put_key(out, "TBasket", name, writer->tree, 0, p->raw.n, n_key, 0, FIRST_RECORD);
     put(out, 3, 2);
     put(out, border, 4); /* fBufferSize */
     put(out,
@@ -267,17 +334,52 @@ static void pack_basket(bytes *out, const root_writer *writer, const branch_stat
     put(out, n_row, 4);
     put(out, border, 4);
     put(out, 0, 1);
-    size_t room = ZSTD_compressBound(raw->n) + 9;
+    size_t room = block_room(p);
     uint8_t *to = grow(out, room);
     if (to == NULL)
         return;
-    size_t n_disk = compress_block(zstd, to, room, raw);
+    size_t n_disk = compress_block(p, writer->packing.codec, to, room);
     if (n_disk == 0) {
-        memcpy(to, raw->at, raw->n);
-        n_disk = raw->n;
+        memcpy(to, p->raw.at, p->raw.n);
+        n_disk = p->raw.n;
     }
     out->n -= room - n_disk;
     store(out->at + start, n_key + n_disk, 4);
+}
+
+static packed_basket *new_basket(root_cluster *cluster)
+{
+    if (cluster->n_basket == cluster->basket_room) {
+        size_t room = cluster->basket_room * 2 + 64;
+        packed_basket *more = realloc(cluster->baskets, room * sizeof *more);
+        if (more == NULL)
+            return NULL;
+        cluster->baskets = more;
+        cluster->basket_room = room;
+    }
+    return &cluster->baskets[cluster->n_basket++];
+}
+
+/* The branch's baskets for all rows of the cluster; 0: out of memory. */
+static int pack_branch(root_cluster *cluster, const root_writer *writer, size_t index,
+                       const root_values *values, packer *p)
+{
+    const branch_state *branch = &writer->branch[index];
+    uint32_t from = 0;
+    while (from < cluster->n_row) {
+        uint32_t end = basket_end(writer, branch, values, from, cluster->n_row);
+        packed_basket *basket = new_basket(cluster);
+        size_t begin = cluster->data.n;
+        if (basket == NULL)
+            return 0;
+        pack_basket(&cluster->data, writer, branch, values, from, end, p);
+        if (cluster->data.failed)
+            return 0;
+        *basket = (packed_basket){begin, (uint32_t)(cluster->data.n - begin),
+                                  (uint32_t)p->raw.n, from, (uint32_t)index};
+        from = end;
+    }
+    return 1;
 }
 
 static int32_t largest(const root_values *values, uint32_t n_row)
@@ -291,33 +393,31 @@ static int32_t largest(const root_values *values, uint32_t n_row)
     return most;
 }
 
+static void packer_release(packer *p)
+{
+    ZSTD_freeCCtx(p->zstd);
+    free(p->lz4);
+    free(p->raw.at);
+}
+
 tgl_status root_cluster_pack(root_cluster **out, const root_writer *writer,
                              const root_values *values, uint32_t n_row, tgl_error *err)
 {
     root_cluster *cluster = calloc(1, sizeof *cluster);
-    ZSTD_CCtx *zstd = ZSTD_createCCtx();
-    bytes raw = {0};
-    if (cluster == NULL || zstd == NULL)
-        goto no_memory;
-    cluster->n_row = n_row;
-    for (size_t i = 0; i < writer->n_branch; i++) {
-        const branch_state *branch = &writer->branch[i];
-        cluster->begin[i] = cluster->data.n;
-        pack_basket(&cluster->data, writer, branch, &values[i], n_row, zstd, &raw);
-        cluster->raw_size[i] = (uint32_t)raw.n;
-        if (branch->declared.type == LEAF_I32)
+    packer p = {ZSTD_createCCtx(), malloc((size_t)LZ4_sizeofStateHC()), {0}};
+    int good = cluster != NULL && p.zstd != NULL && p.lz4 != NULL;
+    if (good)
+        cluster->n_row = n_row;
+    for (size_t i = 0; good && i < writer->n_branch; i++) {
+        good = pack_branch(cluster, writer, i, &values[i], &p);
+        if (writer->branch[i].declared.type == LEAF_I32)
             cluster->maximum[i] = largest(&values[i], n_row);
     }
-    cluster->begin[writer->n_branch] = cluster->data.n;
-    if (cluster->data.failed)
-        goto no_memory;
-    ZSTD_freeCCtx(zstd);
-    free(raw.at);
-    *out = cluster;
-    return TGL_OK;
-no_memory:
-    ZSTD_freeCCtx(zstd);
-    free(raw.at);
+    packer_release(&p);
+    if (good) {
+        *out = cluster;
+        return TGL_OK;
+    }
     root_cluster_free(cluster);
     return fail(err, TGL_ENOMEM, "out of memory packing %u rows of '%s'", n_row,
                 writer->path);
@@ -325,8 +425,10 @@ no_memory:
 
 void root_cluster_free(root_cluster *cluster)
 {
-    if (cluster != NULL)
+    if (cluster != NULL) {
         free(cluster->data.at);
+        free(cluster->baskets);
+    }
     free(cluster);
 }
 
@@ -349,19 +451,36 @@ static tgl_status write_all(root_writer *writer, const uint8_t *at, size_t n,
     return TGL_OK;
 }
 
-static tgl_status room_for_basket(root_writer *writer, tgl_error *err)
+static basket_place *new_place(branch_state *branch)
 {
-    if (writer->n_basket < writer->basket_room)
-        return TGL_OK;
-    size_t room = writer->basket_room * 2 + 64;
-    for (size_t i = 0; i < writer->n_branch; i++) {
-        basket_place *place = realloc(writer->branch[i].place, room * sizeof *place);
+    if (branch->n_basket == branch->basket_room) {
+        size_t room = branch->basket_room * 2 + 64;
+        basket_place *place = realloc(branch->place, room * sizeof *place);
         if (place == NULL)
-            return fail(err, TGL_ENOMEM, "out of memory for the baskets of '%s'",
-                        writer->path);
-        writer->branch[i].place = place;
+            return NULL;
+        branch->place = place;
+        branch->basket_room = room;
     }
-    writer->basket_room = room;
+    return &branch->place[branch->n_basket++];
+}
+
+/* Only here is it known where the basket lies: fSeekKey is at byte 18 of its key. */
+static tgl_status place_basket(root_writer *writer, const root_cluster *cluster,
+                               const packed_basket *basket, tgl_error *err)
+{
+    branch_state *branch = &writer->branch[basket->branch];
+    uint64_t seek = writer->end + basket->begin;
+    basket_place *place = new_place(branch);
+    if (place == NULL)
+        return fail(err, TGL_ENOMEM, "out of memory for the baskets of '%s'",
+                    writer->path);
+    store(cluster->data.at + basket->begin + 18, seek, 4);
+    *place =
+        (basket_place){basket->n_byte, (uint32_t)seek, writer->n_row + basket->first_row};
+    branch->zip_byte += basket->n_byte;
+    branch->raw_byte += basket->raw_size +
+                        key_size("TBasket", branch->declared.name, writer->tree) +
+                        BASKET_EXTRA;
     return TGL_OK;
 }
 
@@ -373,29 +492,18 @@ tgl_status root_writer_append(root_writer *writer, const root_cluster *cluster,
     if (writer->end + cluster->data.n + (UINT64_C(1) << 24) > FILE_MAX)
         return fail(err, TGL_ELIMIT, "'%s' would pass 2 GB: generate fewer events",
                     writer->path);
-    tgl_status status = room_for_basket(writer, err);
-    if (status != TGL_OK)
-        return status;
-    for (size_t i = 0; i < writer->n_branch; i++) {
-        branch_state *branch = &writer->branch[i];
-        size_t n = cluster->begin[i + 1] - cluster->begin[i];
-        uint64_t seek = writer->end + cluster->begin[i];
-        /* Only here is it known where the basket lies: fSeekKey is at byte 18 of its key.
-         */
-        store(cluster->data.at + cluster->begin[i] + 18, seek, 4);
-        branch->place[writer->n_basket] =
-            (basket_place){(uint32_t)n, (uint32_t)seek, writer->n_row};
-        branch->zip_byte += n;
-        branch->raw_byte += cluster->raw_size[i] +
-                            key_size("TBasket", branch->declared.name, writer->tree) +
-                            BASKET_EXTRA;
-        if (cluster->maximum[i] > branch->maximum)
-            branch->maximum = cluster->maximum[i];
+    for (size_t i = 0; i < cluster->n_basket; i++) {
+        tgl_status status = place_basket(writer, cluster, &cluster->baskets[i], err);
+        if (status != TGL_OK)
+            return status;
     }
-    status = write_all(writer, cluster->data.at, cluster->data.n, writer->end, err);
+    for (size_t i = 0; i < writer->n_branch; i++)
+        if (cluster->maximum[i] > writer->branch[i].maximum)
+            writer->branch[i].maximum = cluster->maximum[i];
+    tgl_status status =
+        write_all(writer, cluster->data.at, cluster->data.n, writer->end, err);
     writer->end += cluster->data.n;
     writer->n_row += cluster->n_row;
-    writer->n_basket++;
     return status;
 }
 
@@ -427,13 +535,14 @@ static tgl_status declare(root_writer *writer, const root_branch *branches,
 
 tgl_status root_writer_open(root_writer **out, const char *path, const char *tree,
                             const char *title, const root_branch *branches,
-                            size_t n_branch, tgl_error *err)
+                            size_t n_branch, const root_packing *packing, tgl_error *err)
 {
     root_writer *writer = calloc(1, sizeof *writer);
     size_t n = strlen(path) + 16;
     if (writer == NULL)
         return fail(err, TGL_ENOMEM, "out of memory opening '%s'", path);
     writer->fd = -1;
+    writer->packing = *packing;
     writer->path = strdup(path);
     writer->temporary = malloc(n);
     snprintf(writer->tree, sizeof writer->tree, "%s", tree);
@@ -473,6 +582,12 @@ void root_writer_abandon(root_writer *writer)
     free(writer->path);
     free(writer->temporary);
     free(writer);
+}
+
+/* ROOT's number for codec and level. */
+static uint64_t compression(const root_writer *writer)
+{
+    return writer->packing.codec == CODEC_LZ4 ? 400 + LZ4_LEVEL : 500 + ZSTD_LEVEL;
 }
 
 /* ---- the TTree object ---- */
@@ -563,17 +678,17 @@ static void put_basket_tables(bytes *b, const root_writer *writer,
 {
     put(b, 1, 1);
     for (size_t i = 0; i < n_slot; i++)
-        put(b, i < writer->n_basket ? branch->place[i].n_byte : 0, 4);
+        put(b, i < branch->n_basket ? branch->place[i].n_byte : 0, 4);
     put(b, 1, 1);
     for (size_t i = 0; i < n_slot; i++)
         put(b,
-            i < writer->n_basket    ? branch->place[i].first_row
-            : i == writer->n_basket ? writer->n_row
+            i < branch->n_basket    ? branch->place[i].first_row
+            : i == branch->n_basket ? writer->n_row
                                     : 0,
             8);
     put(b, 1, 1);
     for (size_t i = 0; i < n_slot; i++)
-        put(b, i < writer->n_basket ? branch->place[i].seek : 0, 8);
+        put(b, i < branch->n_basket ? branch->place[i].seek : 0, 8);
 }
 
 static uint32_t put_branch(bytes *b, const root_writer *writer,
@@ -581,7 +696,7 @@ static uint32_t put_branch(bytes *b, const root_writer *writer,
                            size_t n_key)
 {
     char title[2 * TITLE_MAX];
-    size_t n_slot = writer->n_basket + 1 < MIN_SLOTS ? MIN_SLOTS : writer->n_basket + 1;
+    size_t n_slot = branch->n_basket + 1 < MIN_SLOTS ? MIN_SLOTS : branch->n_basket + 1;
     snprintf(title, sizeof title, "%s%s%s%s/%c", branch->declared.name,
              branch->declared.count != NULL ? "[" : "",
              branch->declared.count != NULL ? branch->declared.count : "",
@@ -592,10 +707,10 @@ static uint32_t put_branch(bytes *b, const root_writer *writer,
     size_t count = open_count(b, 13);
     put_named(b, branch->declared.name, title);
     put_fill(b);
-    put(b, 500 + ZSTD_LEVEL, 4);
-    put(b, 32000, 4); /* fBasketSize */
+    put(b, compression(writer), 4);
+    put(b, writer->packing.basket_bytes, 4); /* fBasketSize */
     put(b, branch->declared.count != NULL ? 1000 : 0, 4);
-    put(b, writer->n_basket, 4);
+    put(b, branch->n_basket, 4);
     put(b, writer->n_row, 8);
     put_features(b);
     put(b, 0, 4);
@@ -715,7 +830,7 @@ static void put_header(bytes *b, const root_writer *writer, uint64_t end, uint64
     put(b, 1, 4);
     put(b, writer->directory_name_size, 4);
     put(b, 4, 1);
-    put(b, 500 + ZSTD_LEVEL, 4);
+    put(b, compression(writer), 4);
     put(b, info, 4);
     put(b, n_info, 4);
     put(b, 1, 2);

@@ -1,5 +1,6 @@
-/* A small writer of ROOT files with one TTree: flat and leaf-count jagged branches, ZSTD
- * baskets, no time stamp and no identity of the machine, so equal rows make equal bytes.
+/* A small writer of ROOT files with one TTree: flat and leaf-count jagged branches, LZ4
+ * or ZSTD baskets, no time stamp and no identity of the machine, so equal rows make equal
+ * bytes.
  *
  * Layout written (big-endian): file header, root directory, baskets in cluster order, the
  * TTree object, key list, an empty list of streamer infos (readers know these classes),
@@ -33,6 +34,16 @@ typedef struct root_values {
 
 enum { ROOT_MAX_BRANCH = 64 };
 
+typedef enum root_codec { CODEC_LZ4 = 0, CODEC_ZSTD = 1 } root_codec;
+
+typedef struct root_packing {
+    root_codec codec;
+    uint32_t basket_bytes; /* a basket holds the rows that fit into so many bytes, offsets
+                              included, at least one and none beyond its cluster */
+} root_packing;
+
+enum { ROOT_BASKET_BYTES = 32000 }; /* TTree::Branch's default */
+
 typedef struct root_writer root_writer;
 typedef struct root_cluster root_cluster; /* the packed baskets of a range of rows */
 
@@ -40,9 +51,10 @@ typedef struct root_cluster root_cluster; /* the packed baskets of a range of ro
  */
 tgl_status root_writer_open(root_writer **out, const char *path, const char *tree,
                             const char *title, const root_branch *branches,
-                            size_t n_branch, tgl_error *err);
+                            size_t n_branch, const root_packing *packing, tgl_error *err);
 
-/* Pack one basket per branch; threads may pack different clusters at the same time. */
+/* Pack the baskets of each branch; threads may pack different clusters at the same time.
+ */
 tgl_status root_cluster_pack(root_cluster **out, const root_writer *writer,
                              const root_values *values, uint32_t n_row, tgl_error *err);
 void root_cluster_free(root_cluster *cluster);

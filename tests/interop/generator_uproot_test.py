@@ -90,6 +90,27 @@ def hot_and_dead(reference, drift):
     assert dead1 < 0.1 * dead0 and hot1 > 1.5 * hot0, (dead0, dead1, hot0, hot1)
 
 
+LAYOUTS = {"as always": (), "zstd in large baskets": ("--codec", "zstd", "--basket", "16000000"),
+           "one row to a basket, or few": ("--basket", "97"), "odd boundaries": ("--codec", "zstd", "--basket", "5003")}
+
+
+def other_layouts(out, folder):
+    """Codec and basket size change no value."""
+    n_column, n_basket, expected = 0, set(), None
+    for name, options in LAYOUTS.items():
+        generate(out, "--events", "2500", "--only", "zerobias_test", *options)
+        with uproot.open(f"{out}/zerobias_test.root") as f:
+            n_basket.add(f["Events/L1Jet_hwPt"].num_baskets)
+            arrays = f["Events"].arrays()
+        expected = arrays if expected is None else expected
+        for field in arrays.fields:
+            assert ak.to_list(arrays[field]) == ak.to_list(expected[field]), (name, field)
+        n_column += same_as_trigline(f"{out}/zerobias_test.root", arrays, folder)
+    assert len(n_basket) == 4 and 1 in n_basket, n_basket
+    assert "lzo" in generate(out, "--codec", "lzo", code=2)
+    return n_column
+
+
 def main():
     if not os.path.exists(generator):
         raise SystemExit(f"no {generator}")
@@ -112,6 +133,8 @@ def main():
         hot_and_dead(events["zerobias_test"], events["drift_deadhot"])
         signal, base = events["signal_ttbar"], events["zerobias_test"]
         assert ak.mean(signal.L1EtSum_hwPt[:, 1]) > 5 * ak.mean(base.L1EtSum_hwPt[:, 1])
+
+        n_column += other_layouts(three, folder)
 
         generate(three, "--seed", "2", "--events", "1000", "--only", "zerobias_test")
         other = uproot.open(f"{three}/zerobias_test.root")["Events"].arrays()
