@@ -76,8 +76,8 @@ typedef struct tgl_export_options {
 /**
  * Write a model for others to run. `format` "run": one run-time file for libtrigline-run
  * (run.h); "plugin": a directory with that file and the sources of a shared object for
- * CMSSW's hls4ml emulator loader (docs/run-library.md). NULL: by the name's ending (.tglr
- * is "run").
+ * CMSSW's hls4ml emulator loader (docs/run-library.md); "c": one C file without
+ * dependencies, slots at the payload's values. NULL: by the name's ending (.tglr, .c).
  *
  * @param program the lowered program; NULL: `graph` is lowered
  * @param graph names the model and its input convention; may be NULL when `program` and

@@ -732,8 +732,9 @@ static int run_diff(cli_args *args)
 
 static const cli_option export_options[] = {
     {"as", 'a', "FORMAT",
-     "run (a file for libtrigline-run) or plugin (a directory with a plugin for CMSSW's "
-     "hls4ml emulator loader); default: by the name's ending",
+     "run (a file for libtrigline-run), plugin (a directory with a plugin for CMSSW's "
+     "hls4ml emulator loader) or c (one C file without dependencies); default: by the "
+     "name's ending",
      false},
     {"package", 'p', NULL, "MODEL is a package in the store", false},
     {"store", 's', "DIR", "the store (default .trigline)", false},

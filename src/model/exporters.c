@@ -10,7 +10,8 @@
 #include "model/model.h"
 #include "store/store.h"
 
-static const tgl__exporter *const exporters[] = {&tgl__export_run, &tgl__export_plugin};
+static const tgl__exporter *const exporters[] = {&tgl__export_run, &tgl__export_plugin,
+                                                 &tgl__export_c};
 enum { N_EXPORTER = sizeof exporters / sizeof exporters[0] };
 
 static bool ends_with(const char *text, const char *ending)
@@ -34,7 +35,7 @@ static tgl_status find_exporter(const tgl__exporter **out, const char *path,
     }
     if (format == NULL)
         return tgl__fail(err, TGL_EUSAGE,
-                         "'%s': expected a format to export to (run, plugin), found "
+                         "'%s': expected a format to export to (run, plugin, c), found "
                          "none, and the name's ending tells none",
                          path);
     const char *near = tgl__near_name(format, names, N_EXPORTER);

@@ -19,7 +19,7 @@ typedef struct tgl__exporter {
     tgl_status (*write)(const char *path, const tgl__export *model, tgl_error *err);
 } tgl__exporter;
 
-extern const tgl__exporter tgl__export_run, tgl__export_plugin;
+extern const tgl__exporter tgl__export_run, tgl__export_plugin, tgl__export_c;
 
 /* The run-time file's bytes; release with tgl__free. */
 tgl_status tgl__run_file(uint8_t **out, size_t *size, const tgl__export *model,
