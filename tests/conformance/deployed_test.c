@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,10 @@
 #include <trigline/lower.h>
 #include <trigline/model.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "graph/graph.h"
+#include "support/pieces.h"
 
 enum { N_IN = 57, N_CODE = 9, N_SEED = 7, N_OUT = N_CODE + N_SEED, FIRST_SEED = 421 };
 
@@ -106,13 +109,57 @@ static void by_emulator(int64_t *out, const tgl_graph *graph, const int64_t *in,
     tgl_program_free(program);
 }
 
+static void by_single_events(int64_t *out, const tgl_graph *graph, const int64_t *in,
+                             size_t n)
+{
+    tgl_error err;
+    tgl_program *program = lowered(graph);
+    tgl_emulator *emulator = NULL;
+    check(tgl_emulator_new(&emulator, program, NULL, NULL, &err), &err);
+    void *scratch = tgl__aligned(tgl_emulator_scratch_size(emulator), 1);
+    check(run_in_pieces(out, emulator, N_IN, N_OUT, in, n, scratch, &err), &err);
+    tgl__free(scratch);
+    tgl_emulator_free(emulator);
+    tgl_program_free(program);
+}
+
+/* The C that `model export` writes, by this machine's compiler. */
+static void by_c(int64_t *out, const tgl_graph *graph, const int64_t *in, size_t n)
+{
+    char folder[] = "/tmp/deployed_testXXXXXX", source[64], command[256];
+    tgl_error err;
+    tgl_export_options options = TGL_EXPORT_OPTIONS_INIT;
+    int (*run)(int64_t *, const int64_t *, int64_t *);
+    options.name = "deployed";
+    assert_non_null(mkdtemp(folder));
+    snprintf(source, sizeof source, "%s/m.c", folder);
+    check(tgl_model_export(source, NULL, NULL, graph, &options, &err), &err);
+    snprintf(command, sizeof command, "cc -std=c99 -O2 -shared -fPIC %s -o %s/m.so",
+             source, folder);
+    assert_int_equal(system(command), 0);
+    snprintf(source, sizeof source, "%s/m.so", folder);
+    void *library = dlopen(source, RTLD_NOW | RTLD_LOCAL);
+    assert_non_null(library);
+    void *symbol = dlsym(library, "deployed_run");
+    assert_non_null(symbol);
+    memcpy(&run, &symbol, sizeof run);
+    static int64_t work[1 << 16];
+    for (size_t event = 0; event < n; event++)
+        assert_int_equal(run(out + event * N_OUT, in + event * N_IN, work), 0);
+    dlclose(library);
+    check(tgl__remove_tree(folder, &err), &err);
+}
+
 typedef void runner(int64_t *out, const tgl_graph *graph, const int64_t *in, size_t n);
 
 static const struct {
     const char *name;
     runner *run;
-} runners[] = {
-    {"graph", by_graph}, {"reference", by_reference}, {"emulator", by_emulator}};
+} runners[] = {{"graph", by_graph},
+               {"reference", by_reference},
+               {"emulator", by_emulator},
+               {"emulator, single events", by_single_events},
+               {"exported C", by_c}};
 enum { N_RUNNER = sizeof runners / sizeof runners[0] };
 
 /* ---- the two test-vector files ---- */
