@@ -49,15 +49,17 @@ typedef struct tgl_simulation {
 
 /**
  * Build the directory's sources with Verilator and run vectors through them, one per
- * clock.
+ * clock. Nothing is written beside the sources.
+ * @param work where the tools' files go and stay, so that a next call finds the model
+ * built (made if need be); NULL: a temporary folder ($TMPDIR, else /tmp), removed again
  * @param in       (n_event, n_input) codes
  * @param expected (n_event, n_output) codes of the emulator
  * @return TGL_OK also when bits differ (see out->n_different); TGL_EMISSING without
  * Verilator
  */
 TGL_API TGL_NODISCARD tgl_status tgl_firmware_simulate(
-    tgl_simulation *out, const char *directory, const tgl_program *program,
-    const tgl_payload *payload, const int64_t *in, const int64_t *expected,
+    tgl_simulation *out, const char *directory, const char *work,
+    const tgl_program *program, const tgl_payload *payload, const int64_t *in, const int64_t *expected,
     size_t n_event, const tgl_progress *progress, tgl_error *err);
 
 /**
@@ -69,7 +71,7 @@ TGL_API TGL_NODISCARD tgl_status tgl_firmware_simulate(
  */
 TGL_API TGL_NODISCARD tgl_status
 tgl_firmware_simulate_swap(tgl_simulation *out, uint64_t *n_before, const char *directory,
-                           const tgl_program *program, const tgl_payload *payload,
+                           const char *work, const tgl_program *program, const tgl_payload *payload,
                            const int64_t *in, const int64_t *before, const int64_t *after,
                            size_t n_event, const tgl_progress *progress, tgl_error *err);
 
@@ -80,11 +82,14 @@ typedef struct tgl_resources {
                          closes* */
     double power_w;   /**< negative: not measured */
     char source[64];  /**< "yosys 0.23 synth_xilinx xcup", "estimate" */
+    char not_counted[256]; /**< kinds of cells that Yosys used and none of the numbers
+                              counts, with how many of each: "MULTADD 3, FOO 1"; "" */
 } tgl_resources;
 
-/** Resources by Yosys for UltraScale+; TGL_EMISSING without it. */
+/** Resources by Yosys for UltraScale+; TGL_EMISSING without it. `work` as above. */
 TGL_API TGL_NODISCARD tgl_status tgl_firmware_synth(tgl_resources *out,
                                                     const char *directory,
+                                                    const char *work,
                                                     const tgl_progress *progress,
                                                     tgl_error *err);
 /** Resources by a closed form, without any tool. */

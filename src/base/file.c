@@ -245,6 +245,25 @@ tgl_status tgl__make_dirs(const char *path, tgl_error *err)
     return status;
 }
 
+tgl_status tgl__temporary_folder(char **out, const char *label, tgl_error *err)
+{
+    const char *parent = getenv("TMPDIR");
+    if (parent == NULL || parent[0] == '\0')
+        parent = "/tmp";
+    size_t size = strlen(parent) + strlen(label) + sizeof "/.XXXXXX";
+    char *path = tgl__malloc(size);
+    if (path == NULL)
+        return tgl__fail_nomem(err);
+    snprintf(path, size, "%s/%s.XXXXXX", parent, label);
+    if (mkdtemp(path) == NULL) {
+        tgl_status status = tgl__fail_errno(err, "cannot create directory", path);
+        tgl__free(path);
+        return status;
+    }
+    *out = path;
+    return TGL_OK;
+}
+
 tgl_status tgl__remove_tree(const char *path, tgl_error *err)
 {
     struct stat info;

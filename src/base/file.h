@@ -39,6 +39,9 @@ void tgl__writer_abandon(
 tgl_status tgl__sync_directory_of(const char *path, tgl_error *err);
 tgl_status tgl__file_write(const char *path, const void *bytes, size_t n, tgl_error *err);
 tgl_status tgl__make_dirs(const char *path, tgl_error *err); /* like mkdir -p */
+/* A new folder of our own, "$TMPDIR/LABEL.XXXXXX" (without TMPDIR in /tmp); release the
+ * name with tgl__free. */
+tgl_status tgl__temporary_folder(char **out, const char *label, tgl_error *err);
 tgl_status tgl__remove_tree(const char *path, tgl_error *err);
 bool tgl__file_exists(const char *path);
 /* "dir/name", release with tgl__free; NULL when out of memory. */

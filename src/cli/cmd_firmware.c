@@ -121,6 +121,16 @@ static void put_count(const char *name, int64_t value, bool json)
         printf("%-8s %lld\n", name, (long long)value);
 }
 
+/* JSON text without the characters that would end it. */
+static void put_escaped(const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        putchar((unsigned char)*text < 32 ? ' ' : *text);
+    }
+}
+
 static int show_resources(const tgl_resources *r, bool json)
 {
     if (json)
@@ -136,12 +146,16 @@ static int show_resources(const tgl_resources *r, bool json)
             printf("null");
         else
             printf("%g", r->power_w);
-        printf(",\"source\":\"%s\"}\n", r->source);
+        printf(",\"not_counted\":\"");
+        put_escaped(r->not_counted);
+        printf("\",\"source\":\"%s\"}\n", r->source);
     } else {
         printf("latency  %lld clocks (%.1f ns at %g MHz, if timing closes)\n"
                "source   %s\n",
                (long long)r->latency_cycles,
                1e3 * (double)r->latency_cycles / r->clock_mhz, r->clock_mhz, r->source);
+        if (r->not_counted[0] != '\0')
+            printf("not counted: %s\n", r->not_counted);
     }
     return CLI_GOOD;
 }
@@ -192,8 +206,9 @@ static int synth(cli_args *args)
 {
     tgl_error err;
     tgl_resources resources;
-    if (tgl_firmware_synth(&resources, cli_argument(args, 0), cli_progress(args), &err) !=
-        TGL_OK)
+    if (tgl_firmware_synth(&resources, cli_argument(args, 0),
+                           cli_value(args, "keep", NULL), cli_progress(args),
+                           &err) != TGL_OK)
         return cli_fail(&err);
     return show_resources(&resources, cli_json(args));
 }
@@ -272,7 +287,7 @@ static tgl_status prepare(simulation *s, cli_args *args, tgl_error *err)
 static tgl_status run_simulation(simulation *s, cli_args *args, uint64_t seed,
                                  tgl_error *err)
 {
-    const char *directory = cli_argument(args, 0);
+    const char *directory = cli_argument(args, 0), *work = cli_value(args, "keep", NULL);
     const tgl_progress *progress = cli_progress(args);
     tgl_status status = prepare(s, args, err);
     if (status != TGL_OK)
@@ -282,23 +297,14 @@ static tgl_status run_simulation(simulation *s, cli_args *args, uint64_t seed,
     if (status == TGL_OK && s->swap)
         status = emulate(s->swapped, s, s->swap, err);
     if (status == TGL_OK && s->swap)
-        return tgl_firmware_simulate_swap(&s->result, &s->n_before, directory, s->program,
-                                          s->swap, s->in, s->expected, s->swapped, s->n,
-                                          progress, err);
+        return tgl_firmware_simulate_swap(&s->result, &s->n_before, directory, work,
+                                          s->program, s->swap, s->in, s->expected,
+                                          s->swapped, s->n, progress, err);
     if (status == TGL_OK)
-        status = tgl_firmware_simulate(&s->result, directory, s->program, s->payload,
-                                       s->in, s->expected, s->n, progress, err);
+        status =
+            tgl_firmware_simulate(&s->result, directory, work, s->program, s->payload,
+                                  s->in, s->expected, s->n, progress, err);
     return status;
-}
-
-/* JSON text without the characters that would end it. */
-static void put_escaped(const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            putchar('\\');
-        putchar((unsigned char)*text < 32 ? ' ' : *text);
-    }
 }
 
 static void show_simulation(const simulation *s, bool json)
@@ -362,13 +368,25 @@ static const cli_option estimate_options[] = {
     {"clock", 'c', "MHZ", "pipeline target (default 360)", false},
     {"module", 'm', "NAME", "top module's name (default: the program's)", false},
 };
+#define KEEP                                                                             \
+    {                                                                                    \
+        "keep", 'k', "FOLDER",                                                           \
+            "keep the tools' files there, and find them there again (default: a "        \
+            "temporary "                                                                 \
+            "folder)",                                                                   \
+            false                                                                        \
+    }
+
 static const cli_option simulate_options[] = {
     {"payload", 'p', "FILE", "write this payload over the bus and swap it in first",
      false},
     {"swap", 's', "FILE", "swap this payload in while events stream", false},
     {"events", 'n', "N", "corner and random events (default 10000)", false},
     {"seed", 0, "N", "of the random events (default 1)", false},
+    KEEP,
 };
+
+static const cli_option synth_options[] = {KEEP};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -396,6 +414,8 @@ static const cli_verb verbs[] = {
     {.name = "synth",
      .arguments = "DIR",
      .summary = "resources by Yosys for UltraScale+",
+     .options = synth_options,
+     .n_option = COUNT(synth_options),
      .min_argument = 1,
      .max_argument = 1,
      .run = synth},

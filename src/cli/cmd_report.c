@@ -163,6 +163,12 @@ static void show_resources(const char *list)
         view_table_cell(table, text);
     }
     view_table_print(table);
+    for (const char *r = NULL; (r = view_next(list, r)) != NULL;) {
+        char text[280];
+        if (view_get(r, "not_counted") != NULL)
+            printf("not counted: %s\n",
+                   view_text(view_get(r, "not_counted"), text, sizeof text));
+    }
     printf("\n");
 }
 

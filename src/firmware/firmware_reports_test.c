@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -25,7 +26,9 @@ static const char report[] = "5. Printing statistics.\n\n=== other ===\n\n"
                              "     MUXF7                         267\n"
                              "     RAM32M                          2\n"
                              "     RAMB18E2                        3\n"
-                             "     SRLC32E                         5\n";
+                             "     SRLC32E                         5\n"
+                             "     URAM288                         4\n"
+                             "     $_NOR_                         17\n";
 
 static void counts(void **state)
 {
@@ -36,6 +39,22 @@ static void counts(void **state)
     assert_int_equal(r.ff, 5147 + 165);
     assert_int_equal(r.dsp, 8);
     assert_int_equal(r.bram, 2);
+    assert_string_equal(r.not_counted, "URAM288 4, $_NOR_ 17");
+}
+
+/* More kinds than there is room for: the names that fit, then dots. */
+static void many_unknown_cells(void **state)
+{
+    (void)state;
+    char text[8192];
+    int n = snprintf(text, sizeof text, "=== top ===\n");
+    for (int i = 0; i < 100; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, "   STRANGE_CELL%d %d\n", i, i);
+    tgl_resources r = {0};
+    assert_int_equal(tgl__yosys_stat(&r, text, (size_t)n, "top", NULL), TGL_OK);
+    size_t length = strlen(r.not_counted);
+    assert_true(length < sizeof r.not_counted && length > 200);
+    assert_string_equal(r.not_counted + length - 3, "...");
 }
 
 static void a_report_without_the_module(void **state)
@@ -84,7 +103,8 @@ static void descriptions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counts), cmocka_unit_test(a_report_without_the_module),
+        cmocka_unit_test(counts), cmocka_unit_test(many_unknown_cells),
+        cmocka_unit_test(a_report_without_the_module),
         cmocka_unit_test(crc_is_the_usual_one), cmocka_unit_test(descriptions)};
     return cmocka_run_group_tests_name("firmware_stat", tests, NULL, NULL);
 }

@@ -311,8 +311,12 @@ static void resources(tgl_buffer *out, const tgl_json *list)
     for (size_t i = 0; i < tgl__json_size(list); i++) {
         const tgl_json *r = tgl__json_at(list, i);
         static const char *const keys[] = {"lut", "ff", "dsp", "bram", "latency_cycles"};
+        const char *rest = string(r, "not_counted");
+        char source[400];
+        snprintf(source, sizeof source, "%.64s%s%.300s", string(r, "source"),
+                 rest[0] != '\0' ? "; not counted: " : "", rest);
         tgl__buffer_text(out, "<tr>");
-        cell_text(out, string(r, "source"), false);
+        cell_text(out, source, false);
         for (size_t k = 0; k < 5; k++)
             cell_count(out, r, keys[k]);
         double clock = number(r, "clock_mhz"), cycles = number(r, "latency_cycles");

@@ -136,8 +136,8 @@ static void simulate(const char *variant, const tgl_program *program, const even
     options.payload_digest = digest;
     check(tgl_firmware_build(work_dir, program, NULL, &options, &err), &err);
     check(tgl_payload_new(&payload, program, digest, &err), &err);
-    check(tgl_firmware_simulate(&result, work_dir, program, payload, e->in, e->expected,
-                                e->n, NULL, &err),
+    check(tgl_firmware_simulate(&result, work_dir, NULL, program, payload, e->in,
+                                e->expected, e->n, NULL, &err),
           &err);
     print_message("%s: %zu events, %llu differing; %u clocks; compiled in %.1f s, run in "
                   "%.2f s\n",

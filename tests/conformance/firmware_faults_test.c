@@ -172,8 +172,8 @@ static void plant(const char *named, const char *mark, const char *also, const c
     memset(at + strlen(to), ' ', strlen(from) - strlen(to));
     check(tgl__file_write(path, text, size, &err));
     tgl_simulation result;
-    check(tgl_firmware_simulate(&result, directory, program, NULL, in, expected, N_EVENT,
-                                NULL, &err));
+    check(tgl_firmware_simulate(&result, directory, NULL, program, NULL, in, expected,
+                                N_EVENT, NULL, &err));
     print_message("'%s' -> '%s': %s\n", from, to,
                   result.n_different ? result.first_difference : "not found");
     assert_true(result.n_different > 0);

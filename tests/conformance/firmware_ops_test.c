@@ -280,8 +280,8 @@ static void every_operation(void **state)
     snprintf(directory, sizeof directory, "/tmp/tgl_firmware_ops_%ld", (long)getpid());
     tgl_simulation result;
     check(tgl_firmware_build(directory, program, NULL, NULL, &err));
-    check(tgl_firmware_simulate(&result, directory, program, NULL, in, expected, N, NULL,
-                                &err));
+    check(tgl_firmware_simulate(&result, directory, NULL, program, NULL, in, expected, N,
+                                NULL, &err));
     if (result.n_different)
         fail_msg("%s", result.first_difference);
     print_message("%u outputs, all %d pairs of codes, 0 differing bits; compiled in %.1f "

@@ -62,27 +62,28 @@ static void one_program(uint64_t seed)
     random_inputs(in, program, N_EVENT, seed);
     expected_codes(before, program, NULL, in, seed);
     expected_codes(after, program, payload, in, seed);
-    char directory[64];
+    char directory[64], work[80];
     snprintf(directory, sizeof directory, "/tmp/tgl_firmware_random_%ld", (long)getpid());
+    snprintf(work, sizeof work, "%s/work", directory);
     tgl_firmware_options build = TGL_FIRMWARE_OPTIONS_INIT;
     build.clock_mhz = seed % 2 ? 360 : 1500; /* also many stages */
     need(tgl_firmware_build(directory, program, NULL, &build, &err), &err, seed);
     tgl_simulation result;
-    need(tgl_firmware_simulate(&result, directory, program, NULL, in, before, N_EVENT,
-                               NULL, &err),
+    need(tgl_firmware_simulate(&result, directory, work, program, NULL, in, before,
+                               N_EVENT, NULL, &err),
          &err, seed);
     if (result.n_different)
         fail_msg("program %llu, default payload: %s", (unsigned long long)seed,
                  result.first_difference);
-    need(tgl_firmware_simulate(&result, directory, program, payload, in, after, N_EVENT,
-                               NULL, &err),
+    need(tgl_firmware_simulate(&result, directory, work, program, payload, in, after,
+                               N_EVENT, NULL, &err),
          &err, seed);
     if (result.n_different)
         fail_msg("program %llu, other payload: %s", (unsigned long long)seed,
                  result.first_difference);
     uint64_t n_before;
-    need(tgl_firmware_simulate_swap(&result, &n_before, directory, program, payload, in,
-                                    before, after, N_EVENT, NULL, &err),
+    need(tgl_firmware_simulate_swap(&result, &n_before, directory, work, program, payload,
+                                    in, before, after, N_EVENT, NULL, &err),
          &err, seed);
     if (result.n_different)
         fail_msg("program %llu, swap: %s", (unsigned long long)seed,

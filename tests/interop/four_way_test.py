@@ -132,7 +132,8 @@ class Model:
             wanted = expected.copy()
             wanted[-1, -1] ^= flip
             results.append(Simulation())
-            call(self.lib.tgl_firmware_simulate, ctypes.byref(results[-1]), directory.encode(), self.program, None, pointer(codes),
+            call(self.lib.tgl_firmware_simulate, ctypes.byref(results[-1]), directory.encode(), (directory + "/work").encode(), self.program, None,
+                 pointer(codes),
                  pointer(wanted), ctypes.c_size_t(len(codes)), None)
         return results
 

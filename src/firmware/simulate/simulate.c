@@ -1,5 +1,5 @@
 /* Verilated firmware against expected codes. Models are built once per digest of their
- * sources, under <directory>/verilator/<digest>/. */
+ * sources, under <work>/<digest>/. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,8 @@ typedef struct session {
     double compile_s, run_s;
     char *model;                              /* path of the built model */
     char *in, *out, *script, *answers, *dump; /* paths of one run */
+    char *temporary; /* the work folder when the caller named none */
+    const char *work;
     char *scratch;
 } session;
 
@@ -147,14 +149,13 @@ out:
 static tgl_status build_model(session *s, bool debug, tgl_error *err)
 {
     tgl_buffer harness = TGL_BUFFER_INIT;
-    char key[17], *root = NULL, *build = NULL, *cpp = NULL;
+    char key[17], *build = NULL, *cpp = NULL;
     tgl_status status = TGL_OK;
     tgl__free(s->model);
     s->model = NULL;
     TGL_TRY_GOTO(tgl__simulate_harness(&harness, &s->n, &s->names, debug, err));
     TGL_TRY_GOTO(model_key(key, s, &harness, debug, err));
-    root = tgl__path_join(s->directory, "verilator");
-    build = root ? tgl__path_join(root, key) : NULL;
+    build = tgl__path_join(s->work, key);
     cpp = build ? tgl__path_join(build, "harness.cpp") : NULL;
     s->model = build ? tgl__path_join(build, "obj/model") : NULL;
     if (!cpp || !s->model) {
@@ -170,7 +171,6 @@ static tgl_status build_model(session *s, bool debug, tgl_error *err)
         (void)!tgl__remove_tree(build, NULL);
 out:
     tgl__buffer_release(&harness);
-    tgl__free(root);
     tgl__free(build);
     tgl__free(cpp);
     return status;
@@ -402,6 +402,9 @@ static void close_session(session *s)
     char *paths[] = {s->in, s->out, s->script, s->answers, s->dump, s->model};
     if (s->scratch && tgl__file_exists(s->scratch))
         (void)!tgl__remove_tree(s->scratch, NULL);
+    if (s->temporary)
+        (void)!tgl__remove_tree(s->temporary, NULL);
+    tgl__free(s->temporary);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         tgl__free(paths[i]);
     tgl__free(s->scratch);
@@ -412,8 +415,12 @@ static void close_session(session *s)
 static tgl_status open_scratch(session *s, tgl_error *err)
 {
     char name[40];
-    snprintf(name, sizeof name, "verilator/run.%ld", (long)getpid());
-    s->scratch = tgl__path_join(s->directory, name);
+    if (s->work == NULL) {
+        TGL_TRY(tgl__temporary_folder(&s->temporary, "trigline-simulate", err));
+        s->work = s->temporary;
+    }
+    snprintf(name, sizeof name, "run.%ld", (long)getpid());
+    s->scratch = tgl__path_join(s->work, name);
     if (!s->scratch)
         return tgl__fail_nomem(err);
     TGL_TRY(tgl__make_dirs(s->scratch, err));
@@ -427,12 +434,13 @@ static tgl_status open_scratch(session *s, tgl_error *err)
     return TGL_OK;
 }
 
-static tgl_status open_session(session *s, const char *directory,
+static tgl_status open_session(session *s, const char *directory, const char *work,
                                const tgl_program *program, const tgl_payload *payload,
                                const tgl_progress *progress, tgl_error *err)
 {
     memset(s, 0, sizeof *s);
     s->directory = directory;
+    s->work = work;
     s->program = program;
     s->payload = payload;
     s->progress = progress;
@@ -481,17 +489,18 @@ static tgl_status find_culprit(tgl_simulation *out, session *s, const run_reques
 }
 
 tgl_status tgl_firmware_simulate(tgl_simulation *out, const char *directory,
-                                 const tgl_program *program, const tgl_payload *payload,
-                                 const int64_t *in, const int64_t *expected,
-                                 size_t n_event, const tgl_progress *progress,
-                                 tgl_error *err)
+                                 const char *work, const tgl_program *program,
+                                 const tgl_payload *payload, const int64_t *in,
+                                 const int64_t *expected, size_t n_event,
+                                 const tgl_progress *progress, tgl_error *err)
 {
     session s;
     char *script = NULL;
     uint32_t *image = NULL, n_image = 0;
     uint64_t received, latency;
     tgl_simulation result = {.n_event = n_event};
-    tgl_status status = open_session(&s, directory, program, payload, progress, err);
+    tgl_status status =
+        open_session(&s, directory, work, program, payload, progress, err);
     TGL_TRY_GOTO(status);
     run_request request = {in, n_event, n_event < 4096 ? n_event / 2 : 2048,
                            -1, -1,      NULL};
@@ -525,7 +534,8 @@ out:
 }
 
 tgl_status tgl_firmware_simulate_swap(tgl_simulation *out, uint64_t *n_before,
-                                      const char *directory, const tgl_program *program,
+                                      const char *directory, const char *work,
+                                      const tgl_program *program,
                                       const tgl_payload *payload, const int64_t *in,
                                       const int64_t *before, const int64_t *after,
                                       size_t n_event, const tgl_progress *progress,
@@ -537,7 +547,8 @@ tgl_status tgl_firmware_simulate_swap(tgl_simulation *out, uint64_t *n_before,
     uint64_t received, latency, switched = 0;
     size_t n_out = tgl_program_n_output(program), size;
     tgl_simulation result = {.n_event = n_event};
-    tgl_status status = open_session(&s, directory, program, payload, progress, err);
+    tgl_status status =
+        open_session(&s, directory, work, program, payload, progress, err);
     TGL_TRY_GOTO(status);
     TGL_TRY_GOTO(payload_image(&image, &n_image, &s, err));
     TGL_TRY_GOTO(swap_script(&script, image, n_image, false, err));

@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,16 +13,42 @@ typedef struct cell {
 } cell;
 
 static const cell cells[] = {
-    {"LUT1", 1, 0, 0, 0},      {"LUT2", 1, 0, 0, 0},      {"LUT3", 1, 0, 0, 0},
-    {"LUT4", 1, 0, 0, 0},      {"LUT5", 1, 0, 0, 0},      {"LUT6", 1, 0, 0, 0},
-    {"LUT6_2", 1, 0, 0, 0},    {"SRL*", 1, 0, 0, 0},      {"RAM32X1S", 1, 0, 0, 0},
-    {"RAM32X1D", 2, 0, 0, 0},  {"RAM32M", 4, 0, 0, 0},    {"RAM32M16", 8, 0, 0, 0},
-    {"RAM64X1S", 1, 0, 0, 0},  {"RAM64X1D", 2, 0, 0, 0},  {"RAM64M", 4, 0, 0, 0},
-    {"RAM64M8", 8, 0, 0, 0},   {"RAM128X1S", 2, 0, 0, 0}, {"RAM128X1D", 4, 0, 0, 0},
-    {"RAM256X1S", 4, 0, 0, 0}, {"RAM256X1D", 8, 0, 0, 0}, {"RAM512X1S", 8, 0, 0, 0},
-    {"FDRE*", 0, 1, 0, 0},     {"FDSE*", 0, 1, 0, 0},     {"FDCE*", 0, 1, 0, 0},
-    {"FDPE*", 0, 1, 0, 0},     {"DSP48*", 0, 0, 1, 0},    {"RAMB18*", 0, 0, 0, 1},
+    {"LUT1", 1, 0, 0, 0},
+    {"LUT2", 1, 0, 0, 0},
+    {"LUT3", 1, 0, 0, 0},
+    {"LUT4", 1, 0, 0, 0},
+    {"LUT5", 1, 0, 0, 0},
+    {"LUT6", 1, 0, 0, 0},
+    {"LUT6_2", 1, 0, 0, 0},
+    {"SRL*", 1, 0, 0, 0},
+    {"RAM32X1S", 1, 0, 0, 0},
+    {"RAM32X1D", 2, 0, 0, 0},
+    {"RAM32M", 4, 0, 0, 0},
+    {"RAM32M16", 8, 0, 0, 0},
+    {"RAM64X1S", 1, 0, 0, 0},
+    {"RAM64X1D", 2, 0, 0, 0},
+    {"RAM64M", 4, 0, 0, 0},
+    {"RAM64M8", 8, 0, 0, 0},
+    {"RAM128X1S", 2, 0, 0, 0},
+    {"RAM128X1D", 4, 0, 0, 0},
+    {"RAM256X1S", 4, 0, 0, 0},
+    {"RAM256X1D", 8, 0, 0, 0},
+    {"RAM512X1S", 8, 0, 0, 0},
+    {"FDRE*", 0, 1, 0, 0},
+    {"FDSE*", 0, 1, 0, 0},
+    {"FDCE*", 0, 1, 0, 0},
+    {"FDPE*", 0, 1, 0, 0},
+    {"DSP48*", 0, 0, 1, 0},
+    {"RAMB18*", 0, 0, 0, 1},
     {"RAMB36*", 0, 0, 0, 2},
+    /* part of the slices that the LUTs stand in, or of no slice */
+    {"CARRY4", 0, 0, 0, 0},
+    {"CARRY8", 0, 0, 0, 0},
+    {"MUXF*", 0, 0, 0, 0},
+    {"INV", 0, 0, 0, 0},
+    {"BUFG*", 0, 0, 0, 0},
+    {"VCC", 0, 0, 0, 0},
+    {"GND", 0, 0, 0, 0},
 };
 
 static const cell *find_cell(const char *name, size_t n)
@@ -91,6 +118,20 @@ static bool read_count(const char *line, size_t n, const char **name, size_t *n_
     return i == n;
 }
 
+/* Append "NAME count" to what is not counted, if it has room. */
+static void note_unknown(char *out, size_t room, const char *name, size_t n,
+                         int64_t count)
+{
+    size_t used = strlen(out);
+    char text[128];
+    snprintf(text, sizeof text, "%s%.*s %lld", used > 0 ? ", " : "", n > 60 ? 60 : (int)n,
+             name, (long long)count);
+    if (used + strlen(text) < room)
+        memcpy(out + used, text, strlen(text) + 1);
+    else if (used + 4 < room && (used < 3 || strcmp(out + used - 3, "...") != 0))
+        memcpy(out + used, "...", 4);
+}
+
 tgl_status tgl__yosys_stat(tgl_resources *out, const char *text, size_t size,
                            const char *module, tgl_error *err)
 {
@@ -99,20 +140,24 @@ tgl_status tgl__yosys_stat(tgl_resources *out, const char *text, size_t size,
     size_t n, n_name;
     bool inside = false, seen = false, ours;
     int64_t count, lut = 0, ff = 0, dsp = 0, half = 0;
+    char unknown[sizeof out->not_counted] = "";
     while (next_line(&r, &line, &n)) {
         if (is_heading(line, n, module, &ours)) {
             inside = ours;
             if (ours) {
                 seen = true;
                 lut = ff = dsp = half = 0;
+                unknown[0] = '\0';
             }
             continue;
         }
         if (!inside || !read_count(line, n, &name, &n_name, &count))
             continue;
         const cell *c = find_cell(name, n_name);
-        if (!c)
+        if (!c) {
+            note_unknown(unknown, sizeof unknown, name, n_name, count);
             continue;
+        }
         lut += c->lut * count;
         ff += c->ff * count;
         dsp += c->dsp * count;
@@ -126,5 +171,6 @@ tgl_status tgl__yosys_stat(tgl_resources *out, const char *text, size_t size,
     out->ff = ff;
     out->dsp = dsp;
     out->bram = (half + 1) / 2;
+    memcpy(out->not_counted, unknown, sizeof unknown);
     return TGL_OK;
 }

@@ -1,5 +1,6 @@
 /* Yosys for UltraScale+, as a program with a time limit. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -10,14 +11,19 @@
 
 enum { SECONDS = 3600 };
 
-static tgl_status write_script(const char *path, const char *module, tgl_error *err)
+/* Yosys runs among the sources; what it writes goes elsewhere. */
+static tgl_status write_script(const char *path, const char *module, const char *stat,
+                               tgl_error *err)
 {
     tgl_buffer script = TGL_BUFFER_INIT;
+    if (strpbrk(stat, "\"\\\n") != NULL)
+        return tgl__fail(err, TGL_EUNSUPPORTED,
+                         "yosys: expected a path without quotes, found '%s'", stat);
     tgl__buffer_printf(&script,
                        "read_verilog %s.v %s_core.v %s_bank.v\n"
                        "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top %s\n"
-                       "tee -o synth/stat.txt stat\n",
-                       module, module, module, module);
+                       "tee -o \"%s\" stat\n",
+                       module, module, module, module, stat);
     tgl_status status = script.failed
                             ? tgl__fail_nomem(err)
                             : tgl__file_write(path, script.bytes, script.size, err);
@@ -39,10 +45,10 @@ static tgl_status read_version(char version[32], tgl_error *err)
     return TGL_OK;
 }
 
-static tgl_status run_yosys(const char *directory, const tgl_progress *progress,
-                            tgl_error *err)
+static tgl_status run_yosys(const char *directory, const char *script,
+                            const tgl_progress *progress, tgl_error *err)
 {
-    const char *argv[] = {"yosys", "-q", "-s", "synth/synth.ys", NULL};
+    const char *argv[] = {"yosys", "-q", "-s", script, NULL};
     tgl_subprocess process = {.argv = argv,
                               .directory = directory,
                               .timeout_s = SECONDS,
@@ -63,29 +69,26 @@ static tgl_status run_yosys(const char *directory, const tgl_progress *progress,
     return status;
 }
 
-tgl_status tgl_firmware_synth(tgl_resources *out, const char *directory,
-                              const tgl_progress *progress, tgl_error *err)
+/* The sources' resources; synth.ys and stat.txt go into `work`. */
+static tgl_status synthesise(tgl_resources *out, const char *directory, const char *work,
+                             const tgl_progress *progress, tgl_error *err)
 {
     tgl__description d;
-    char *tool = tgl__find_program("yosys"), *folder = NULL, *script = NULL, *stat = NULL,
-         *text = NULL, version[32];
+    char *real = realpath(work, NULL), *script = NULL, *stat = NULL, *text = NULL,
+         version[32];
     size_t size;
     tgl_status status = TGL_OK;
-    if (!tool)
-        return tgl__fail(err, TGL_EMISSING, "yosys is not installed (apt install yosys)");
-    tgl_resources r = {-1, -1, -1, -1, -1, 0, -1, ""};
-    TGL_TRY_GOTO(tgl__description_read(&d, directory, err));
-    folder = tgl__path_join(directory, "synth");
-    script = folder ? tgl__path_join(folder, "synth.ys") : NULL;
-    stat = folder ? tgl__path_join(folder, "stat.txt") : NULL;
+    tgl_resources r = {-1, -1, -1, -1, -1, 0, -1, "", ""};
+    script = real ? tgl__path_join(real, "synth.ys") : NULL;
+    stat = real ? tgl__path_join(real, "stat.txt") : NULL;
     if (!script || !stat) {
         status = tgl__fail_nomem(err);
         goto out;
     }
-    TGL_TRY_GOTO(tgl__make_dirs(folder, err));
-    TGL_TRY_GOTO(write_script(script, d.module, err));
+    TGL_TRY_GOTO(tgl__description_read(&d, directory, err));
+    TGL_TRY_GOTO(write_script(script, d.module, stat, err));
     TGL_TRY_GOTO(read_version(version, err));
-    TGL_TRY_GOTO(run_yosys(directory, progress, err));
+    TGL_TRY_GOTO(run_yosys(directory, script, progress, err));
     TGL_TRY_GOTO(tgl__file_read(&text, &size, stat, 16u << 20, err));
     TGL_TRY_GOTO(tgl__yosys_stat(&r, text, size, d.module, err));
     r.latency_cycles = d.latency;
@@ -93,10 +96,28 @@ tgl_status tgl_firmware_synth(tgl_resources *out, const char *directory,
     snprintf(r.source, sizeof r.source, "yosys %.20s synth_xilinx xcup", version);
     *out = r;
 out:
-    tgl__free(tool);
-    tgl__free(folder);
+    free(real);
     tgl__free(script);
     tgl__free(stat);
     tgl__free(text);
+    return status;
+}
+
+tgl_status tgl_firmware_synth(tgl_resources *out, const char *directory, const char *work,
+                              const tgl_progress *progress, tgl_error *err)
+{
+    char *tool = tgl__find_program("yosys"), *temporary = NULL;
+    if (!tool)
+        return tgl__fail(err, TGL_EMISSING, "yosys is not installed (apt install yosys)");
+    tgl__free(tool);
+    if (work == NULL)
+        TGL_TRY(tgl__temporary_folder(&temporary, "trigline-synth", err));
+    else
+        TGL_TRY(tgl__make_dirs(work, err));
+    tgl_status status =
+        synthesise(out, directory, temporary ? temporary : work, progress, err);
+    if (temporary)
+        (void)!tgl__remove_tree(temporary, NULL);
+    tgl__free(temporary);
     return status;
 }

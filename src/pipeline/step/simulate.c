@@ -102,7 +102,7 @@ static tgl_status run(tgl_step *step, tgl_error *err)
     TGL_TRY_GOTO(tgl__step_table(&table, step, "vectors", columns, 2, err));
     TGL_TRY_GOTO(
         gather(&e, step, program, payload, table, (size_t)want, (uint64_t)seed, err));
-    TGL_TRY_GOTO(tgl_firmware_simulate(&result, directory, program, payload, e.in, e.out,
+    TGL_TRY_GOTO(tgl_firmware_simulate(&result, directory, directory, program, payload, e.in, e.out,
                                        e.n, step->progress, err));
     status = finish(step, &result, &e, err);
 out:

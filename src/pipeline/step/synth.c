@@ -14,6 +14,8 @@ static tgl_json *resources_json(const tgl_resources *r)
     tgl__json_put(root, "bram", tgl__json_new_int(r->bram));
     tgl__json_put(root, "latency_cycles", tgl__json_new_int(r->latency_cycles));
     tgl__json_put(root, "clock_mhz", tgl__json_new_real(r->clock_mhz));
+    if (r->not_counted[0] != '\0')
+        tgl__json_put(root, "not_counted", tgl__json_new_string(r->not_counted));
     tgl__json_put(root, "power_w", tgl__json_new_real(r->power_w < 0 ? -1 : r->power_w));
     return root;
 }
@@ -43,7 +45,7 @@ static tgl_status run(tgl_step *step, tgl_error *err)
     if (status == TGL_OK && use_yosys)
         status = tgl__step_copy(&directory, step, "firmware", err);
     if (status == TGL_OK && use_yosys) {
-        status = tgl_firmware_synth(&measured, directory, step->progress, err);
+        status = tgl_firmware_synth(&measured, directory, directory, step->progress, err);
         if (status == TGL_OK)
             tgl__json_append(list, resources_json(&measured));
     }
