@@ -41,7 +41,8 @@ static void decode(const tgl_root_basket *basket, const tgl_root_piece *piece,
             uint64_t n_bits;
             if (out != NULL && n > layout->header)
                 tgl__root_numbers(out, piece->data + starts[i] + layout->header,
-                                  (n - layout->header) / item * layout->n_number, layout);
+                                  (n - layout->header) / item * layout->n_number, layout,
+                                  tgl__root_kernels());
             (void)tgl__root_bits((uint32_t *)(void *)out, &n_bits,
                                  piece->data + starts[i], n);
             tgl__free(out);

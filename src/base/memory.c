@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* The one mutable global of the library: the countdown of the allocation-failure tests.
  */
 static atomic_long allocations_left = -1;
+
+enum { HUGE_PAGE = 2 << 20, LARGE = 3 << 20 };
 
 void tgl__alloc_fail_after(long n)
 {
@@ -61,13 +64,30 @@ bool tgl__grow(void *array, uint32_t n, uint32_t *capacity, size_t size)
     return true;
 }
 
+/* Huge pages where the system has them: filling a column is bound by page faults
+ * otherwise. A rest of half a page is not worth one. Without them, or when the advice is
+ * refused, this is plain memory. */
+static void *large_block(size_t bytes)
+{
+    size_t advised = (bytes + HUGE_PAGE / 2) / HUGE_PAGE * HUGE_PAGE;
+    void *memory = NULL;
+    if (posix_memalign(&memory, HUGE_PAGE, advised > bytes ? advised : bytes) != 0)
+        return NULL;
+#if defined(MADV_HUGEPAGE)
+    (void)madvise(memory, advised, MADV_HUGEPAGE);
+#endif
+    return memory;
+}
+
 void *tgl__aligned(size_t count, size_t size)
 {
     size_t bytes;
-    if (!tgl__mul_size(&bytes, count, size) || bytes > SIZE_MAX - 64 ||
+    if (!tgl__mul_size(&bytes, count, size) || bytes > SIZE_MAX / 2 ||
         !allocation_allowed())
         return NULL;
     bytes = (bytes + 63) & ~(size_t)63;
+    if (bytes >= LARGE)
+        return large_block(bytes);
     return aligned_alloc(64, bytes == 0 ? 64 : bytes);
 }
 

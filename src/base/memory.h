@@ -20,7 +20,8 @@ bool tgl__grow(void *array, uint32_t n, uint32_t *capacity, size_t size);
 char *tgl__strdup(const char *text);
 char *tgl__strndup(const char *text, size_t n);
 void tgl__free(void *memory);
-/* 64-byte aligned, for arrays that vector units read; release with tgl__free. */
+/* 64-byte aligned, for arrays that vector units read, not zeroed; large ones get huge
+ * pages. Release with tgl__free. */
 void *tgl__aligned(size_t count, size_t size);
 
 /* Tests only: let `n` more allocations succeed, then fail every one; negative: never

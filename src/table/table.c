@@ -9,12 +9,15 @@
 #include "base/names.h"
 #include "digest/digest.h"
 
-/* A column's memory. Shared by the table and the Arrow arrays exported from it; only a
- * block with one owner is written to. */
+/* A column's memory. Shared by the table, the Arrow arrays exported from it and columns
+ * with the same offsets; only a block with one owner and its own offsets is written to.
+ */
 struct tgl_block {
     atomic_size_t n_owner;
     char *name;
+    uint32_t name_hash;
     int64_t *offsets;
+    tgl_block *lender; /* whose offsets these are, or NULL: our own */
     void *values;
     size_t row_room, value_room; /* rows and numbers that fit */
     tgl_column column;           /* what the public calls hand out */
@@ -95,16 +98,16 @@ static tgl_status check_offsets(const tgl_column *c, uint64_t item, tgl_error *e
     return TGL_OK;
 }
 
-tgl_status tgl__column_check(const tgl_column *c, tgl_error *err)
+/* Everything but the offsets. */
+static tgl_status check_shape(uint64_t *item, const tgl_column *c, tgl_error *err)
 {
     if (c->name == NULL || c->name[0] == '\0')
         return tgl__fail(err, TGL_EUSAGE, "a column needs a name");
     if (tgl_dtype_size(c->dtype) == 0 || c->n_dim > TGL_MAX_DIM)
         return tgl__fail(err, TGL_EUSAGE, "column '%s': unknown type %d or %d dimensions",
                          c->name, (int)c->dtype, c->n_dim);
-    uint64_t item, total;
     size_t bytes;
-    if (!tgl__column_item(&item, c) ||
+    if (!tgl__column_item(item, c) ||
         !tgl__mul_size(&bytes, c->n_value, tgl_dtype_size(c->dtype)) ||
         c->n_row >= SIZE_MAX / 8)
         return tgl__fail(err, TGL_ELIMIT, "column '%s': too large", c->name);
@@ -113,6 +116,13 @@ tgl_status tgl__column_check(const tgl_column *c, tgl_error *err)
                          c->name);
     if (c->n_value > 0 && c->values == NULL)
         return tgl__fail(err, TGL_EUSAGE, "column '%s': values are missing", c->name);
+    return TGL_OK;
+}
+
+tgl_status tgl__column_check(const tgl_column *c, tgl_error *err)
+{
+    uint64_t item, total;
+    TGL_TRY(check_shape(&item, c, err));
     if (c->is_jagged || c->dtype == TGL_STRING)
         return check_offsets(c, item, err);
     if (__builtin_mul_overflow(c->n_row, item, &total) || total != c->n_value)
@@ -144,7 +154,9 @@ void tgl__block_free(tgl_block *block)
     if (block == NULL || atomic_fetch_sub(&block->n_owner, 1) != 1)
         return;
     tgl__free(block->name);
-    tgl__free(block->offsets);
+    if (block->lender == NULL)
+        tgl__free(block->offsets);
+    tgl__block_free(block->lender);
     tgl__free(block->values);
     tgl__free(block);
 }
@@ -169,10 +181,21 @@ void tgl_table_free(tgl_table *table)
     tgl__free(table);
 }
 
+/* FNV-1a: tables of a thousand columns look at every name for every column. */
+static uint32_t hash_of(const char *name)
+{
+    uint32_t hash = 2166136261u;
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash;
+}
+
 static tgl_block *find_block(const tgl_table *table, const char *name)
 {
+    uint32_t hash = hash_of(name);
     for (size_t i = 0; i < table->n_block; i++)
-        if (strcmp(table->blocks[i]->name, name) == 0)
+        if (table->blocks[i]->name_hash == hash &&
+            strcmp(table->blocks[i]->name, name) == 0)
             return table->blocks[i];
     return NULL;
 }
@@ -205,6 +228,7 @@ static tgl_status new_block(tgl_block **out, const tgl_column *column, int64_t *
     }
     atomic_init(&block->n_owner, 1);
     block->name = name;
+    block->name_hash = hash_of(name);
     block->offsets = offsets;
     block->values = values == NULL ? nothing : values;
     block->row_room = column->n_row;
@@ -217,17 +241,15 @@ static tgl_status new_block(tgl_block **out, const tgl_column *column, int64_t *
     return TGL_OK;
 }
 
-static tgl_status check_new(const tgl_table *table, const tgl_column *column,
-                            tgl_error *err)
+static tgl_status check_place(tgl_table *table, const tgl_column *column, tgl_error *err)
 {
-    TGL_TRY(tgl__column_check(column, err));
     if (column->n_row != table->n_row)
         return tgl__fail(err, TGL_EUSAGE,
                          "column '%s': expected %" PRIu64 " rows, found %" PRIu64,
                          column->name, table->n_row, column->n_row);
     if (find_block(table, column->name) != NULL)
         return tgl__fail(err, TGL_EUSAGE, "column '%s' is there twice", column->name);
-    return TGL_OK;
+    return make_room(table, err);
 }
 
 tgl_status tgl_table_take_column(tgl_table *table, const tgl_column *column,
@@ -237,9 +259,9 @@ tgl_status tgl_table_take_column(tgl_table *table, const tgl_column *column,
     int64_t *offsets = (int64_t *)(uintptr_t)column->offsets;
     void *values = (void *)(uintptr_t)column->values;
     tgl_block *block = NULL;
-    tgl_status status = check_new(table, column, err);
+    tgl_status status = tgl__column_check(column, err);
     if (status == TGL_OK)
-        status = make_room(table, err);
+        status = check_place(table, column, err);
     if (status == TGL_OK)
         status = new_block(&block, column, offsets, values, err);
     if (status != TGL_OK) {
@@ -251,10 +273,44 @@ tgl_status tgl_table_take_column(tgl_table *table, const tgl_column *column,
     return TGL_OK;
 }
 
+/* The lender's offsets were checked when it came in: that they fit is enough. */
+static tgl_status check_sharing(const tgl_column *c, const tgl_block *lender,
+                                tgl_error *err)
+{
+    uint64_t item, total;
+    TGL_TRY(check_shape(&item, c, err));
+    if (!c->is_jagged || lender->offsets == NULL || c->n_row != lender->column.n_row ||
+        __builtin_mul_overflow((uint64_t)lender->offsets[c->n_row], item, &total) ||
+        total != c->n_value)
+        return tgl__fail(err, TGL_EUSAGE, "column '%s' does not fit the offsets of '%s'",
+                         c->name, lender->name);
+    return TGL_OK;
+}
+
+tgl_status tgl__table_take_sharing(tgl_table *table, const tgl_column *column,
+                                   size_t owner, tgl_error *err)
+{
+    tgl_block *lender = table->blocks[owner], *block = NULL;
+    tgl_column c = *column;
+    c.offsets = lender->offsets;
+    tgl_status status = check_sharing(&c, lender, err);
+    if (status == TGL_OK)
+        status = check_place(table, &c, err);
+    if (status == TGL_OK)
+        status = new_block(&block, &c, lender->offsets, (void *)(uintptr_t)c.values, err);
+    if (status != TGL_OK) {
+        tgl__free((void *)(uintptr_t)c.values);
+        return status;
+    }
+    block->lender = tgl__block_share(lender->lender != NULL ? lender->lender : lender);
+    table->blocks[table->n_block++] = block;
+    return TGL_OK;
+}
+
 tgl_status tgl_table_copy_column(tgl_table *table, const tgl_column *column,
                                  tgl_error *err)
 {
-    TGL_TRY(check_new(table, column, err));
+    TGL_TRY(tgl__column_check(column, err));
     size_t size = tgl_dtype_size(column->dtype);
     tgl_column copy = *column;
     void *values = tgl__aligned(column->n_value, size);
@@ -426,8 +482,8 @@ static tgl_status reserve(tgl_block **slot, uint64_t n_row, uint64_t n_value,
                           tgl_error *err)
 {
     tgl_block *block = *slot;
-    if (atomic_load(&block->n_owner) == 1 && n_row <= block->row_room &&
-        n_value <= block->value_room)
+    if (atomic_load(&block->n_owner) == 1 && block->lender == NULL &&
+        n_row <= block->row_room && n_value <= block->value_room)
         return TGL_OK;
     const tgl_column *c = &block->column;
     size_t size = tgl_dtype_size(c->dtype);

@@ -21,6 +21,12 @@ bool tgl__table_meta_at(const tgl_table *table, size_t index, const char **key,
 /* Forget the metadata entry `key`, if there. */
 void tgl__table_drop_meta(tgl_table *table, const char *key);
 
+/* Append a jagged column whose offsets are those of the table's column `owner`, shared:
+ * column->offsets is not looked at. The table takes over `values` on success and
+ * failure. */
+tgl_status tgl__table_take_sharing(tgl_table *table, const tgl_column *column,
+                                   size_t owner, tgl_error *err);
+
 /* One more owner of table's column `index` in an Arrow array; see export.c. */
 typedef struct tgl_block tgl_block;
 tgl_block *tgl__table_block(const tgl_table *table, size_t index);

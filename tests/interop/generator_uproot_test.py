@@ -20,6 +20,7 @@ except ImportError as e:
     skip(f"{e.name} is not installed")
 
 generator = os.path.join(os.environ["TGL_BUILD_DIR"], "examples", "generator", "trigline-generate")
+dump = os.path.join(os.environ["TGL_BUILD_DIR"], "bench", "root", "root_dump")
 command = os.environ["TGL_COMMAND"]
 SAMPLES = ("zerobias_test", "signal_ttbar", "drift_deadhot", "sections")
 EVENTS = 45_000  # three clusters of zerobias_test, the last one short
@@ -94,9 +95,15 @@ LAYOUTS = {"as always": (), "zstd in large baskets": ("--codec", "zstd", "--bask
            "one row to a basket, or few": ("--basket", "97"), "odd boundaries": ("--codec", "zstd", "--basket", "5003")}
 
 
+def range_digests(path, begin, end):
+    """Digests of every column's values and offsets in rows [begin, end)."""
+    run = subprocess.run([dump, "--range", str(begin), str(end), path, "Events"], capture_output=True, check=True)
+    return run.stdout.decode()
+
+
 def other_layouts(out, folder):
     """Codec and basket size change no value."""
-    n_column, n_basket, expected = 0, set(), None
+    n_column, n_basket, expected, ranges = 0, set(), None, set()
     for name, options in LAYOUTS.items():
         generate(out, "--events", "2500", "--only", "zerobias_test", *options)
         with uproot.open(f"{out}/zerobias_test.root") as f:
@@ -106,6 +113,8 @@ def other_layouts(out, folder):
         for field in arrays.fields:
             assert ak.to_list(arrays[field]) == ak.to_list(expected[field]), (name, field)
         n_column += same_as_trigline(f"{out}/zerobias_test.root", arrays, folder)
+        ranges.add(tuple(range_digests(f"{out}/zerobias_test.root", *r) for r in ((0, 2500), (1, 2), (777, 2099))))
+    assert len(ranges) == 1 and len(set(ranges.pop())) == 3, "the layout shows in a range of rows"
     assert len(n_basket) == 4 and 1 in n_basket, n_basket
     assert "lzo" in generate(out, "--codec", "lzo", code=2)
     return n_column

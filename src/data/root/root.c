@@ -163,6 +163,7 @@ static tgl_root_reader *new_reader(const char *name, const tgl_source_options *o
     r->reader.read = tgl__root_read;
     r->reader.close = close_reader;
     r->n_thread = options->n_thread;
+    r->kernels = tgl__root_kernels();
     r->file.verify = options->no_verify == 0;
     r->file.name = tgl__arena_strdup(&r->arena, name);
     if (r->file.name == NULL) {

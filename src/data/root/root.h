@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/format.h"
+#include "data/root/root_kernels.h"
 
 /* Bounds-checked reading: a read past the end answers zero and sets `failed`, which stays
  * set; callers check it before they use what they read. */
@@ -108,11 +109,12 @@ typedef struct tgl_root_codec {
     size_t capacity;
 } tgl_root_codec;
 
-/* The record's object, unpacked: into the file itself when stored raw, else into the
- * codec's buffer, good until its next use. `size` bytes exactly. */
+/* The record's object, unpacked: it points into the file itself when stored raw, else to
+ * `room` (size bytes) or, where that is NULL, to the codec's buffer, good until its next
+ * use. `size` bytes exactly. */
 tgl_status tgl__root_unpack(const uint8_t **out, tgl_root_codec *codec,
                             const tgl_root_file *file, uint64_t at, size_t packed_size,
-                            size_t size, tgl_error *err);
+                            size_t size, uint8_t *room, tgl_error *err);
 void tgl__root_codec_release(tgl_root_codec *codec);
 
 /* root_streamer.c: the file's own description of its classes. */
@@ -305,7 +307,7 @@ tgl_status tgl__root_basket_starts(uint32_t *starts, const tgl_root_basket *bask
 bool tgl__root_bits(uint32_t *out, uint64_t *n, const uint8_t *in, size_t size);
 /* `n` numbers from big-endian bytes to memory, decoded. */
 void tgl__root_numbers(void *out, const uint8_t *in, size_t n,
-                       const tgl_root_layout *layout);
+                       const tgl_root_layout *layout, const tgl_root_kernels *kernels);
 
 /* root_read.c */
 typedef struct tgl_root_reader {
@@ -317,6 +319,7 @@ typedef struct tgl_root_reader {
     tgl_root_schema schema;
     tgl_root_tree tree;
     tgl_root_columns columns;
+    const tgl_root_kernels *kernels;
     size_t n_thread;
 } tgl_root_reader;
 

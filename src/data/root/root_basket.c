@@ -84,7 +84,7 @@ tgl_status tgl__root_basket_open(tgl_root_piece *out, const tgl_root_basket *bas
         return TGL_OK;
     }
     TGL_TRY(tgl__root_unpack(&out->data, codec, file, basket->at + basket->key_size,
-                             basket->packed_size, basket->object_size, err));
+                             basket->packed_size, basket->object_size, NULL, err));
     if (basket->border == basket->object_size)
         return TGL_OK;
     tgl_root_cursor c = {out->data + basket->border, out->data + basket->object_size,
@@ -186,30 +186,6 @@ tgl_status tgl__root_basket_starts(uint32_t *starts, const tgl_root_basket *bask
 
 /* ---- numbers ------------------------------------------------------------- */
 
-static void copy_swapped_2(uint8_t *out, const uint8_t *in, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint16_t v = tgl__be16(in + 2 * i);
-        memcpy(out + 2 * i, &v, 2);
-    }
-}
-
-static void copy_swapped_4(uint8_t *out, const uint8_t *in, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t v = tgl__be32(in + 4 * i);
-        memcpy(out + 4 * i, &v, 4);
-    }
-}
-
-static void copy_swapped_8(uint8_t *out, const uint8_t *in, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint64_t v = tgl__be64(in + 8 * i);
-        memcpy(out + 8 * i, &v, 8);
-    }
-}
-
 static float float_of(uint32_t bits)
 {
     float f;
@@ -272,7 +248,7 @@ bool tgl__root_bits(uint32_t *out, uint64_t *n, const uint8_t *in, size_t size)
 }
 
 void tgl__root_numbers(void *out, const uint8_t *in, size_t n,
-                       const tgl_root_layout *layout)
+                       const tgl_root_layout *layout, const tgl_root_kernels *kernels)
 {
     switch (layout->coding) {
     case TGL_ROOT_FLOAT_UP:
@@ -296,9 +272,9 @@ void tgl__root_numbers(void *out, const uint8_t *in, size_t n,
     else if (layout->width == 1)
         memcpy(out, in, n);
     else if (layout->width == 2)
-        copy_swapped_2(out, in, n);
+        kernels->swap2(out, in, n);
     else if (layout->width == 4)
-        copy_swapped_4(out, in, n);
+        kernels->swap4(out, in, n);
     else
-        copy_swapped_8(out, in, n);
+        kernels->swap8(out, in, n);
 }

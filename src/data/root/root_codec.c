@@ -163,7 +163,7 @@ static tgl_status grow(tgl_root_codec *codec, size_t size, tgl_error *err)
 
 tgl_status tgl__root_unpack(const uint8_t **out, tgl_root_codec *codec,
                             const tgl_root_file *file, uint64_t at, size_t packed_size,
-                            size_t size, tgl_error *err)
+                            size_t size, uint8_t *room, tgl_error *err)
 {
     if (at > file->size || packed_size > file->size - at)
         return tgl__fail_at(err, TGL_EFORMAT, at,
@@ -175,16 +175,19 @@ tgl_status tgl__root_unpack(const uint8_t **out, tgl_root_codec *codec,
         return TGL_OK;
     }
     TGL_TRY(check_chain(file, at, packed_size, size, err));
-    TGL_TRY(grow(codec, size, err));
+    if (room == NULL) {
+        TGL_TRY(grow(codec, size, err));
+        room = codec->bytes;
+    }
     size_t used = 0, made = 0;
     while (made < size) {
         const uint8_t *block = file->bytes + at + used;
         size_t n_in = le24(block + 3), n_out = le24(block + 6);
-        TGL_TRY(unpack_block(codec, file, at + used, block, n_in, codec->bytes + made,
-                             n_out, err));
+        TGL_TRY(
+            unpack_block(codec, file, at + used, block, n_in, room + made, n_out, err));
         used += BLOCK_HEADER + n_in;
         made += n_out;
     }
-    *out = codec->bytes;
+    *out = room;
     return TGL_OK;
 }

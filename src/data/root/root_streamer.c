@@ -457,8 +457,9 @@ tgl_status tgl__root_schema_read(tgl_root_schema *out, const tgl_root_file *file
     TGL_TRY(tgl__root_key_at(&key, file, file->info_at, err));
     tgl_root_codec codec = {0};
     const uint8_t *bytes = NULL;
-    tgl_status status = tgl__root_unpack(&bytes, &codec, file, key.at + key.key_size,
-                                         key.n_byte - key.key_size, key.object_size, err);
+    tgl_status status =
+        tgl__root_unpack(&bytes, &codec, file, key.at + key.key_size,
+                         key.n_byte - key.key_size, key.object_size, NULL, err);
     if (status == TGL_OK) {
         if (bytes == codec.bytes) { /* names are views into it */
             out->bytes = codec.bytes;
