@@ -4,7 +4,9 @@ on the same columns, with 1 and 2 threads each. Medians of ROUNDS, warm page cac
     tools/peer-python bench/root/bench.py [--rounds N] [FILE:TREE ...]
 
 Without files: two of scikit-hep's many-branch files (TGL_SHARED_DIR) and the example data,
-build/demo/data/zerobias_test.root; where that is absent the generator makes 200,000 crossings.
+build/demo/data/zerobias_test.root (where that is absent the generator makes 200,000 crossings), and
+200,000 crossings packed the other way, ZSTD in large baskets, where both sides wait for libzstd.
+"unpack" is the time one thread takes to unpack the same baskets and do nothing else.
 uproot's import is not in its figures (it stands beside them). uproot is tried in each way its users
 have (all branches at once into NumPy or Awkward arrays, branch by branch; with more threads, with its
 executors and without) and its fastest counts; its caches are off, as the same data are read again.
@@ -12,6 +14,7 @@ Trigline's rounds run inside one process too.
 """
 
 import argparse
+import datetime
 import json
 import os
 import statistics
@@ -26,7 +29,7 @@ IMPORT_S = time.perf_counter() - begin
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("TGL_SOURCE_DIR", os.path.join(HERE, "..", ".."))
 BUILD = os.environ.get("TGL_BUILD_DIR", os.path.join(SOURCE, "build", "release"))
-DUMP, BENCH = (os.path.join(BUILD, "bench", "root", n) for n in ("root_dump", "root_bench"))
+DUMP, BENCH, UNPACK = (os.path.join(BUILD, "bench", "root", n) for n in ("root_dump", "root_bench", "root_unpack"))
 MANY_BRANCHES = ["nanoAOD_2015_CMS_Open_Data_ttbar.root:Events", "uproot-issue513.root:Delphes"]
 
 
@@ -34,13 +37,19 @@ def example_data():
     path = os.path.join(SOURCE, "build", "demo", "data", "zerobias_test.root")
     if os.path.exists(path):
         return path
+    return generated("zerobias_test.root")
+
+
+def generated(name, *options):
     out = os.path.join(BUILD, "bench", "root", "data")
-    path = os.path.join(out, "zerobias_test.root")
+    path = os.path.join(out, name)
     if not os.path.exists(path):
+        os.makedirs(out + ".new", exist_ok=True)
         os.makedirs(out, exist_ok=True)
         generator = os.path.join(BUILD, "examples", "generator", "trigline-generate")
-        subprocess.run([generator, "--out", out, "--events", "200000", "--only", "zerobias_test"], check=True,
-                       stdout=sys.stderr)
+        subprocess.run([generator, "--out", out + ".new", "--events", "200000", "--only", "zerobias_test", *options],
+                       check=True, stdout=sys.stderr)
+        os.rename(os.path.join(out + ".new", "zerobias_test.root"), path)
     return path
 
 
@@ -131,11 +140,25 @@ def measure_trigline(path, tree, threads, rounds):
             "cpu_s": statistics.median(t["cpu_s"] for t in times)}
 
 
+def measure_unpack(path, tree, rounds):
+    run = subprocess.run([UNPACK, path, tree, str(rounds + 1)], capture_output=True, check=True,
+                         preexec_fn=lambda: os.sched_setaffinity(0, pinned(1)))
+    return statistics.median(json.loads(run.stdout)[1:])
+
+
+def machine():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return "unknown"
+
+
 def measure(path, tree, rounds):
     names = our_columns(path, tree)
     wanted = readable_by_uproot(path, tree, names)
     result = {"file": os.path.basename(path), "tree": tree, "bytes": os.path.getsize(path),
-              "n_column_trigline": len(names), "n_column_uproot": len(wanted), "threads": []}
+              "n_column_trigline": len(names), "n_column_uproot": len(wanted),
+              "unpack_ms": 1e3 * measure_unpack(path, tree, rounds), "threads": []}
     for threads in (1, 2):
         theirs = measure_uproot(path, tree, wanted, threads, rounds)
         ours = measure_trigline(path, tree, threads, rounds)
@@ -159,9 +182,11 @@ def main():
     jobs = args.files
     if not jobs:
         shared = os.path.join(os.environ.get("TGL_SHARED_DIR", os.path.join(SOURCE, "..", "shared")), "testdata", "root")
-        jobs = [os.path.join(shared, f) for f in MANY_BRANCHES] + [example_data() + ":Events"]
+        jobs = [os.path.join(shared, f) for f in MANY_BRANCHES] + [
+            example_data() + ":Events",
+            generated("zerobias_test_zstd.root", "--codec", "zstd", "--basket", "16000000") + ":Events"]
     files = [measure(*job.rsplit(":", 1), args.rounds) for job in jobs]
-    print(json.dumps({"uproot": uproot.__version__, "uproot_import_s": IMPORT_S, "rounds": args.rounds,
+    print(json.dumps({"date": datetime.date.today().isoformat(), "machine": machine(), "uproot": uproot.__version__, "uproot_import_s": IMPORT_S, "rounds": args.rounds,
                       "processors": len(ALL_CORES), "files": files}, indent=1))
 
 
