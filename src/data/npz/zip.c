@@ -96,6 +96,37 @@ static void widen(tgl_zip_entry *entry, uint64_t *local, const uint8_t *extra, s
     }
 }
 
+static bool same_size(uint32_t local, uint64_t central)
+{
+    return local == UINT32_MAX || local == central; /* all ones: it stands elsewhere */
+}
+
+/* The member's own header must tell what the directory tells: no flipped bit of either
+ * renames a member or moves it. Sizes and CRC follow the data where flag 3 is set. */
+static tgl_status compare_headers(const tgl_zip_entry *entry, const uint8_t *local,
+                                  const char *path, tgl_error *err)
+{
+    size_t n_name = strlen(entry->name);
+    bool behind = tgl__le16(local + 6) & 1u << 3;
+    const char *what = NULL;
+    if (tgl__le16(local + 26) != n_name ||
+        memcmp(local + LOCAL_SIZE, entry->name, n_name) != 0)
+        what = "name";
+    else if (tgl__le16(local + 8) != entry->method)
+        what = "compression";
+    else if (!behind && tgl__le32(local + 14) != entry->crc)
+        what = "CRC";
+    else if (!behind && (!same_size(tgl__le32(local + 18), entry->packed) ||
+                         !same_size(tgl__le32(local + 22), entry->size)))
+        what = "size";
+    if (what == NULL)
+        return TGL_OK;
+    return tgl__fail_at(err, TGL_EFORMAT, entry->at,
+                        "'%s': member '%s': its own header tells another %s than the "
+                        "directory",
+                        path, entry->name, what);
+}
+
 /* Where the data begins, from the local header in front of it. */
 static tgl_status locate(tgl_zip_entry *entry, uint64_t local, const uint8_t *bytes,
                          size_t size, const char *path, tgl_error *err)
@@ -112,7 +143,7 @@ static tgl_status locate(tgl_zip_entry *entry, uint64_t local, const uint8_t *by
                             " bytes runs past the file's end",
                             path, entry->name, entry->packed);
     entry->at = at;
-    return TGL_OK;
+    return compare_headers(entry, bytes + local, path, err);
 }
 
 static tgl_status check_entry(const tgl_zip_entry *entry, uint16_t flags, size_t at,
@@ -136,6 +167,47 @@ static tgl_status check_entry(const tgl_zip_entry *entry, uint16_t flags, size_t
     return TGL_OK;
 }
 
+typedef struct lister {
+    const uint8_t *bytes;
+    size_t size, at, end; /* of the file; of the directory's rest */
+    uint64_t left;        /* members stand in front of the directory, once each */
+    tgl_arena *arena;
+    const char *path;
+    tgl_error *err;
+} lister;
+
+static tgl_status list_one(lister *l, tgl_zip_entry *e, uint64_t number)
+{
+    const uint8_t *p = l->bytes + l->at;
+    if (l->end - l->at < CENTRAL_SIZE || tgl__le32(p) != CENTRAL_SIGNATURE)
+        return tgl__fail_at(l->err, TGL_EFORMAT, l->at,
+                            "'%s': expected ZIP directory entry %" PRIu64, l->path,
+                            number);
+    size_t n_name = tgl__le16(p + 28), n_extra = tgl__le16(p + 30),
+           n_comment = tgl__le16(p + 32);
+    if (l->end - l->at - CENTRAL_SIZE < n_name + n_extra + n_comment)
+        return tgl__fail_at(l->err, TGL_EFORMAT, l->at,
+                            "'%s': ZIP directory entry %" PRIu64 " is cut off", l->path,
+                            number);
+    *e = (tgl_zip_entry){.method = tgl__le16(p + 10),
+                         .crc = tgl__le32(p + 16),
+                         .packed = tgl__le32(p + 20),
+                         .size = tgl__le32(p + 24)};
+    e->name = tgl__arena_strndup(l->arena, (const char *)p + CENTRAL_SIZE, n_name);
+    if (e->name == NULL)
+        return tgl__fail_nomem(l->err);
+    uint64_t local = tgl__le32(p + 42);
+    widen(e, &local, p + CENTRAL_SIZE + n_name, n_extra);
+    TGL_TRY(check_entry(e, tgl__le16(p + 8), l->at, l->path, l->err));
+    TGL_TRY(locate(e, local, l->bytes, l->size, l->path, l->err));
+    if (e->packed > l->left)
+        return tgl__fail_at(l->err, TGL_EFORMAT, l->at,
+                            "'%s': member '%s' overlaps another", l->path, e->name);
+    l->left -= e->packed;
+    l->at += CENTRAL_SIZE + n_name + n_extra + n_comment;
+    return TGL_OK;
+}
+
 tgl_status tgl__zip_list(tgl_zip_entry **entries, size_t *n_entry, tgl_arena *arena,
                          const uint8_t *bytes, size_t size, const char *path,
                          tgl_error *err)
@@ -145,37 +217,14 @@ tgl_status tgl__zip_list(tgl_zip_entry **entries, size_t *n_entry, tgl_arena *ar
     tgl_zip_entry *list = tgl__arena_alloc(arena, dir.n_entry, sizeof *list);
     if (list == NULL)
         return tgl__fail_nomem(err);
-    size_t at = dir.at, end = dir.at + dir.size;
-    uint64_t left = dir.at; /* members stand in front of the directory, once each */
-    for (uint64_t i = 0; i < dir.n_entry; i++) {
-        if (end - at < CENTRAL_SIZE || tgl__le32(bytes + at) != CENTRAL_SIGNATURE)
-            return tgl__fail_at(err, TGL_EFORMAT, at,
-                                "'%s': expected ZIP directory entry %" PRIu64, path, i);
-        const uint8_t *p = bytes + at;
-        size_t n_name = tgl__le16(p + 28), n_extra = tgl__le16(p + 30),
-               n_comment = tgl__le16(p + 32);
-        if (end - at - CENTRAL_SIZE < n_name + n_extra + n_comment)
-            return tgl__fail_at(err, TGL_EFORMAT, at,
-                                "'%s': ZIP directory entry %" PRIu64 " is cut off", path,
-                                i);
-        tgl_zip_entry *e = &list[i];
-        *e = (tgl_zip_entry){.method = tgl__le16(p + 10),
-                             .crc = tgl__le32(p + 16),
-                             .packed = tgl__le32(p + 20),
-                             .size = tgl__le32(p + 24)};
-        e->name = tgl__arena_strndup(arena, (const char *)p + CENTRAL_SIZE, n_name);
-        if (e->name == NULL)
-            return tgl__fail_nomem(err);
-        uint64_t local = tgl__le32(p + 42);
-        widen(e, &local, p + CENTRAL_SIZE + n_name, n_extra);
-        TGL_TRY(check_entry(e, tgl__le16(p + 8), at, path, err));
-        TGL_TRY(locate(e, local, bytes, size, path, err));
-        if (e->packed > left)
-            return tgl__fail_at(err, TGL_EFORMAT, at,
-                                "'%s': member '%s' overlaps another", path, e->name);
-        left -= e->packed;
-        at += CENTRAL_SIZE + n_name + n_extra + n_comment;
-    }
+    lister l = {bytes, size, dir.at, dir.at + dir.size, dir.at, arena, path, err};
+    for (uint64_t i = 0; i < dir.n_entry; i++)
+        TGL_TRY(list_one(&l, &list[i], i));
+    if (l.at != l.end)
+        return tgl__fail_at(err, TGL_EFORMAT, l.at,
+                            "'%s': expected %" PRIu64
+                            " entries in the ZIP directory, found more",
+                            path, dir.n_entry);
     *entries = list;
     *n_entry = dir.n_entry;
     return TGL_OK;
