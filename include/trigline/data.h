@@ -95,10 +95,13 @@ typedef struct tgl_convert_options {
     const char *const *patterns;
     size_t n_pattern;
     uint64_t begin, end;
+    uint64_t batch; /**< bytes of the input read at a time; 0: inputs above 128 MiB 32 MiB
+                       at a time, smaller ones at once. Batches are gathered in files
+                       beside the output until it is written */
 } tgl_convert_options;
 #define TGL_CONVERT_OPTIONS_INIT                                                         \
     {                                                                                    \
-        sizeof(tgl_convert_options), NULL, NULL, NULL, 0, 0, UINT64_MAX                  \
+        sizeof(tgl_convert_options), NULL, NULL, NULL, 0, 0, UINT64_MAX, 0               \
     }
 
 /** Convert one or several files (rows chained) into one; provenance in the output. */

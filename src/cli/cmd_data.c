@@ -108,6 +108,8 @@ static const cli_option convert_options[] = {
     {"object", 'o', "PATH", "tree or group inside the inputs", false},
     {"compression", 'z', "LEVEL", "0 stored to 12 smallest", false},
     {"threads", 'j', "N", "threads (all processors)", false},
+    {"batch", 0, "BYTES",
+     "bytes of the inputs in memory at a time (inputs above 128 MiB: 33554432)", false},
     {"no-verify", 0, NULL, "skip the inputs' checksums", false},
 };
 
@@ -117,9 +119,10 @@ static int run_convert(cli_args *args)
     tgl_source_options source = TGL_SOURCE_OPTIONS_INIT;
     tgl_write_options write = TGL_WRITE_OPTIONS_INIT;
     tgl_convert_options options = TGL_CONVERT_OPTIONS_INIT;
-    long long begin, end, level, threads;
+    long long begin, end, level, threads, batch;
     if (!cli_number(args, "begin", 0, 0, INT64_MAX, &begin) ||
         !cli_number(args, "end", -1, 0, INT64_MAX, &end) ||
+        !cli_number(args, "batch", 0, 1, INT64_MAX, &batch) ||
         !cli_number(args, "compression", -1, 0, 12, &level) ||
         !cli_number(args, "threads", 0, 0, 1024, &threads))
         return CLI_USAGE;
@@ -137,6 +140,7 @@ static int run_convert(cli_args *args)
     options.write = &write;
     options.patterns = patterns;
     options.begin = (uint64_t)begin;
+    options.batch = (uint64_t)batch;
     options.end = end < 0 ? UINT64_MAX : (uint64_t)end;
     int n = cli_n_argument(args) - 1;
     const char *out = cli_argument(args, n);

@@ -37,6 +37,9 @@ struct tgl_reader {
                        size_t n, uint64_t begin, uint64_t end,
                        const tgl_progress *progress, tgl_error *err);
     void (*close)(tgl_reader *reader);
+    /* Does a range cost what it holds, so that rows are best read in batches? Else whole
+     * columns are (a compressed array must be unpacked whole, and its digest checked). */
+    bool in_batches;
     /* Metadata the file carries (key "trigline.provenance"), or NULL. May be NULL itself.
      */
     const char *(*meta)(tgl_reader *reader, const char *key);

@@ -10,8 +10,8 @@
 #include "digest/digest.h"
 
 /* A column's memory. Shared by the table, the Arrow arrays exported from it and columns
- * with the same offsets; only a block with one owner and its own offsets is written to.
- */
+ * with the same offsets; only a block of our own memory, with one owner and its own
+ * offsets, is written to. */
 struct tgl_block {
     atomic_size_t n_owner;
     char *name;
@@ -19,6 +19,9 @@ struct tgl_block {
     int64_t *offsets;
     tgl_block *lender; /* whose offsets these are, or NULL: our own */
     void *values;
+    void (*release)(void *); /* of foreign memory, or NULL */
+    void *foreign;
+    bool owns_values;
     size_t row_room, value_room; /* rows and numbers that fit */
     tgl_column column;           /* what the public calls hand out */
 };
@@ -154,10 +157,13 @@ void tgl__block_free(tgl_block *block)
     if (block == NULL || atomic_fetch_sub(&block->n_owner, 1) != 1)
         return;
     tgl__free(block->name);
-    if (block->lender == NULL)
+    if (block->release != NULL)
+        block->release(block->foreign);
+    else if (block->lender == NULL)
         tgl__free(block->offsets);
     tgl__block_free(block->lender);
-    tgl__free(block->values);
+    if (block->owns_values)
+        tgl__free(block->values);
     tgl__free(block);
 }
 
@@ -231,6 +237,7 @@ static tgl_status new_block(tgl_block **out, const tgl_column *column, int64_t *
     block->name_hash = hash_of(name);
     block->offsets = offsets;
     block->values = values == NULL ? nothing : values;
+    block->owns_values = true;
     block->row_room = column->n_row;
     block->value_room = column->n_value;
     block->column = *column;
@@ -303,6 +310,28 @@ tgl_status tgl__table_take_sharing(tgl_table *table, const tgl_column *column,
         return status;
     }
     block->lender = tgl__block_share(lender->lender != NULL ? lender->lender : lender);
+    table->blocks[table->n_block++] = block;
+    return TGL_OK;
+}
+
+tgl_status tgl__table_take_foreign(tgl_table *table, const tgl_column *column,
+                                   void (*release)(void *memory), void *memory,
+                                   tgl_error *err)
+{
+    tgl_block *block = NULL;
+    tgl_status status = tgl__column_check(column, err);
+    if (status == TGL_OK)
+        status = check_place(table, column, err);
+    if (status == TGL_OK)
+        status = new_block(&block, column, (int64_t *)(uintptr_t)column->offsets,
+                           (void *)(uintptr_t)column->values, err);
+    if (status != TGL_OK) {
+        release(memory);
+        return status;
+    }
+    block->release = release;
+    block->foreign = memory;
+    block->owns_values = column->values == NULL;
     table->blocks[table->n_block++] = block;
     return TGL_OK;
 }
@@ -483,7 +512,8 @@ static tgl_status reserve(tgl_block **slot, uint64_t n_row, uint64_t n_value,
 {
     tgl_block *block = *slot;
     if (atomic_load(&block->n_owner) == 1 && block->lender == NULL &&
-        n_row <= block->row_room && n_value <= block->value_room)
+        block->release == NULL && n_row <= block->row_room &&
+        n_value <= block->value_room)
         return TGL_OK;
     const tgl_column *c = &block->column;
     size_t size = tgl_dtype_size(c->dtype);

@@ -27,6 +27,13 @@ void tgl__table_drop_meta(tgl_table *table, const char *key);
 tgl_status tgl__table_take_sharing(tgl_table *table, const tgl_column *column,
                                    size_t owner, tgl_error *err);
 
+/* Append a column that lies in memory of another kind, never written to: `release` with
+ * `memory` gives its offsets and values back. The table takes over `memory` on success
+ * and failure. */
+tgl_status tgl__table_take_foreign(tgl_table *table, const tgl_column *column,
+                                   void (*release)(void *memory), void *memory,
+                                   tgl_error *err);
+
 /* One more owner of table's column `index` in an Arrow array; see export.c. */
 typedef struct tgl_block tgl_block;
 tgl_block *tgl__table_block(const tgl_table *table, size_t index);

@@ -482,6 +482,7 @@ static tgl_status open_l1(tgl_reader **out, const char *path,
                            .n_field = N_COLUMN,
                            .fields = r->fields,
                            .read = read_l1,
+                           .in_batches = true,
                            .close = close_l1};
     r->n_thread = options->n_thread;
     declare_fields(r);

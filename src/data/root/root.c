@@ -162,6 +162,7 @@ static tgl_root_reader *new_reader(const char *name, const tgl_source_options *o
     r->reader.format = &tgl__format_root;
     r->reader.read = tgl__root_read;
     r->reader.close = close_reader;
+    r->reader.in_batches = true;
     r->n_thread = options->n_thread;
     r->kernels = tgl__root_kernels();
     r->file.verify = options->no_verify == 0;
