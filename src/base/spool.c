@@ -14,29 +14,36 @@
 
 enum { NUMBER_ROOM = 24 };
 
-/* "folder/17"; release with tgl__free, NULL when out of memory. */
-static char *name_of(const tgl_spool *spool, size_t array)
+/* "folder/17", until the next call. */
+static const char *name_of(const tgl_spool *spool, size_t array)
 {
-    size_t n = strlen(spool->folder) + NUMBER_ROOM;
-    char *name = tgl__malloc(n);
-    if (name != NULL)
-        snprintf(name, n, "%s/%zu", spool->folder, array);
-    return name;
+    snprintf(spool->name, strlen(spool->folder) + NUMBER_ROOM, "%s/%zu", spool->folder,
+             array);
+    return spool->name;
 }
 
 tgl_status tgl__spool_open(tgl_spool *out, const char *path, size_t n_array,
                            tgl_error *err)
 {
     size_t n = strlen(path) + 12;
-    *out = (tgl_spool){.folder = tgl__malloc(n), .n_array = n_array};
-    if (out->folder == NULL)
-        return tgl__fail_nomem(err);
-    snprintf(out->folder, n, "%s.tmpXXXXXX", path);
-    if (mkdtemp(out->folder) != NULL)
-        return TGL_OK;
-    tgl__free(out->folder);
-    *out = (tgl_spool){0};
-    return tgl__fail_errno(err, "cannot create", path);
+    tgl_spool spool = {.folder = tgl__malloc(n),
+                       .name = tgl__malloc(n + NUMBER_ROOM),
+                       .n_array = n_array};
+    tgl_status status = TGL_OK;
+    if (spool.folder == NULL || spool.name == NULL) {
+        status = tgl__fail_nomem(err);
+    } else {
+        snprintf(spool.folder, n, "%s.tmpXXXXXX", path);
+        if (mkdtemp(spool.folder) == NULL)
+            status = tgl__fail_errno(err, "cannot create", path);
+    }
+    if (status != TGL_OK) {
+        tgl__free(spool.folder);
+        tgl__free(spool.name);
+        spool = (tgl_spool){0};
+    }
+    *out = spool;
+    return status;
 }
 
 static bool write_all(int fd, const uint8_t *bytes, size_t n)
@@ -59,16 +66,13 @@ tgl_status tgl__spool_append(tgl_spool *spool, size_t array, const void *bytes, 
 {
     if (n == 0)
         return TGL_OK;
-    char *name = name_of(spool, array);
-    if (name == NULL)
-        return tgl__fail_nomem(err);
+    const char *name = name_of(spool, array);
     tgl_status status = TGL_OK;
     int fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || !write_all(fd, bytes, n))
         status = tgl__fail_errno(err, "cannot write", name);
     if (fd >= 0 && close(fd) != 0 && status == TGL_OK)
         status = tgl__fail_errno(err, "cannot write", name);
-    tgl__free(name);
     return status;
 }
 
@@ -92,9 +96,7 @@ tgl_status tgl__spool_map(void **out, size_t *size, tgl_spool *spool, size_t arr
 {
     *out = NULL;
     *size = 0;
-    char *name = name_of(spool, array);
-    if (name == NULL)
-        return tgl__fail_nomem(err);
+    const char *name = name_of(spool, array);
     tgl_status status = TGL_OK;
     int fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd >= 0)
@@ -105,7 +107,6 @@ tgl_status tgl__spool_map(void **out, size_t *size, tgl_spool *spool, size_t arr
         close(fd);
         unlink(name);
     }
-    tgl__free(name);
     return status;
 }
 
@@ -115,16 +116,33 @@ void tgl__spool_unmap(void *memory, size_t size)
         munmap(memory, size);
 }
 
+void *tgl__spool_scratch(const char *path, size_t size)
+{
+    size_t n = strlen(path) + 12;
+    char *name = tgl__malloc(n);
+    if (name == NULL)
+        return NULL;
+    snprintf(name, n, "%s.tmpXXXXXX", path);
+    int fd = mkstemp(name);
+    if (fd >= 0)
+        unlink(name);
+    tgl__free(name);
+    void *memory =
+        MAP_FAILED; /* posix_fallocate: a full disk must not be a signal later */
+    if (fd >= 0 && posix_fallocate(fd, 0, (off_t)size) == 0)
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 void tgl__spool_close(tgl_spool *spool)
 {
-    for (size_t i = 0; spool->folder != NULL && i < spool->n_array; i++) {
-        char *name = name_of(spool, i);
-        if (name != NULL)
-            unlink(name);
-        tgl__free(name);
-    }
+    for (size_t i = 0; spool->folder != NULL && i < spool->n_array; i++)
+        unlink(name_of(spool, i));
     if (spool->folder != NULL)
         rmdir(spool->folder);
     tgl__free(spool->folder);
+    tgl__free(spool->name);
     *spool = (tgl_spool){0};
 }

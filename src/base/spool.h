@@ -9,6 +9,7 @@
 
 typedef struct tgl_spool {
     char *folder; /* NULL: not open */
+    char *name;   /* room for the name of a file in it: closing needs no memory */
     size_t n_array;
 } tgl_spool;
 
@@ -22,6 +23,9 @@ tgl_status tgl__spool_append(tgl_spool *spool, size_t array, const void *bytes, 
 tgl_status tgl__spool_map(void **out, size_t *size, tgl_spool *spool, size_t array,
                           tgl_error *err);
 void tgl__spool_unmap(void *memory, size_t size);
+/* `size` bytes of memory to write in, in a file without a name beside `path`; NULL when
+ * that cannot be had. Release with tgl__spool_unmap. */
+void *tgl__spool_scratch(const char *path, size_t size);
 /* Removes the folder and what is in it; accepts one that is not open. */
 void tgl__spool_close(tgl_spool *spool);
 

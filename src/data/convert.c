@@ -2,7 +2,6 @@
  * whole; of large ones a batch is in memory at a time. */
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -11,7 +10,7 @@
 #include "data/provenance.h"
 #include "table/table.h"
 
-enum { BATCH_BYTES = 32 << 20, SMALL_BATCHES = 4 };
+enum { SMALL_BATCHES = 4 };
 
 typedef struct chain {
     tgl_source **sources;
@@ -108,12 +107,6 @@ static tgl_status gather_part(chain *c, tgl_source *source, const size_t *which,
     return status;
 }
 
-static uint64_t file_bytes(const tgl_source *source)
-{
-    struct stat about;
-    return stat(tgl__source_path(source), &about) == 0 ? (uint64_t)about.st_size : 0;
-}
-
 /* Batches of rows where the format reads a range without the rest, else whole columns. */
 static tgl_status gather_rows(chain *c, tgl_source *source, const size_t *which, size_t n,
                               uint64_t begin, uint64_t end, const tgl_progress *progress,
@@ -128,9 +121,7 @@ static tgl_status gather_rows(chain *c, tgl_source *source, const size_t *which,
         c->done += end - begin;
         return TGL_OK;
     }
-    double row_bytes = (double)file_bytes(source) / (double)tgl_source_n_row(source);
-    double fit = (double)c->batch / (row_bytes > 0 ? row_bytes : 1);
-    uint64_t step = fit < 1 ? 1 : fit > 1e15 ? UINT64_C(1) << 50 : (uint64_t)fit;
+    uint64_t step = tgl__source_batch_rows(source, c->batch);
     for (uint64_t at = begin; at < end; at += step) {
         uint64_t behind = end - at < step ? end : at + step;
         TGL_TRY(gather_part(c, source, which, 0, n, at, behind, progress, err));
@@ -224,10 +215,10 @@ static uint64_t batch_of(const chain *c, const tgl_convert_options *options)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < c->n; i++)
-        total += file_bytes(c->sources[i]);
+        total += tgl__source_bytes(c->sources[i]);
     if (options->batch != 0)
         return options->batch;
-    return total > (uint64_t)SMALL_BATCHES * BATCH_BYTES ? BATCH_BYTES : 0;
+    return total > (uint64_t)SMALL_BATCHES * TGL_BATCH_BYTES ? TGL_BATCH_BYTES : 0;
 }
 
 static tgl_status note_patterns(tgl_json **out, const tgl_convert_options *options,

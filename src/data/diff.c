@@ -63,11 +63,12 @@ static bool put_int(tgl_json *object, const char *key, uint64_t n)
     return tgl__json_put(object, key, tgl__json_new_int((int64_t)n));
 }
 
-static tgl_json *first_json(const tgl_column *a, const tgl_column *b, uint64_t item,
-                            uint64_t row)
+/* `row` as the files count, `i` in column a, `k` in column b. */
+static tgl_json *first_json(const tgl_column *a, uint64_t i, const tgl_column *b,
+                            uint64_t k, uint64_t item, uint64_t row)
 {
     size_t na, nb, at = 0;
-    const uint8_t *pa = row_bytes(&na, a, item, row), *pb = row_bytes(&nb, b, item, row);
+    const uint8_t *pa = row_bytes(&na, a, item, i), *pb = row_bytes(&nb, b, item, k);
     while (na == nb && at < na && pa[at] == pb[at])
         at++;
     char text[96];
@@ -83,26 +84,67 @@ static tgl_json *first_json(const tgl_column *a, const tgl_column *b, uint64_t i
     return NULL;
 }
 
-/* Compare the rows both have; *n_differ counts those that differ. */
-static bool compare_rows(tgl_json *entry, uint64_t *n_differ, const tgl_column *a,
-                         const tgl_column *b)
+/* One column of one file, a batch of its rows in memory. */
+typedef struct side {
+    tgl_source *source;
+    size_t index;
+    uint64_t step;       /* rows at a time */
+    uint64_t begin, end; /* the rows of `table` */
+    tgl_table *table;
+} side;
+
+static tgl_status side_at(side *s, uint64_t row, const tgl_progress *progress,
+                          tgl_error *err)
 {
-    uint64_t n = a->n_row < b->n_row ? a->n_row : b->n_row, item = 1, first = 0;
+    uint64_t n_row = tgl_source_n_row(s->source);
+    if (row < s->end || row >= n_row)
+        return TGL_OK;
+    tgl_table_free(s->table);
+    s->table = NULL;
+    s->begin = s->end = row;
+    uint64_t end = n_row - row < s->step ? n_row : row + s->step;
+    TGL_TRY(tgl__source_read_chosen(&s->table, s->source, &s->index, 1, row, end,
+                                    progress, err));
+    s->end = end;
+    return TGL_OK;
+}
+
+/* What comparing a column's rows has found so far. */
+typedef struct finding {
+    uint64_t n_differ;
+    tgl_json *first;
+} finding;
+
+/* Rows [begin, end), which both sides have in memory; false: out of memory. */
+static bool compare_rows(finding *f, const side *sa, const side *sb, uint64_t begin,
+                         uint64_t end)
+{
+    const tgl_column *a = tgl_table_column(sa->table, 0),
+                     *b = tgl_table_column(sb->table, 0);
+    uint64_t item = 1;
     (void)tgl__column_item(&item, a);
-    *n_differ = 0;
-    for (uint64_t i = 0; i < n; i++) {
+    for (uint64_t row = begin; row < end; row++) {
         size_t na, nb;
-        const uint8_t *pa = row_bytes(&na, a, item, i), *pb = row_bytes(&nb, b, item, i);
+        const uint8_t *pa = row_bytes(&na, a, item, row - sa->begin),
+                      *pb = row_bytes(&nb, b, item, row - sb->begin);
         if (na == nb && memcmp(pa, pb, na) == 0)
             continue;
-        first = *n_differ == 0 ? i : first;
-        ++*n_differ;
+        if (f->n_differ++ == 0)
+            f->first = first_json(a, row - sa->begin, b, row - sb->begin, item, row);
+        if (f->first == NULL)
+            return false;
     }
-    if (*n_differ == 0)
+    return true;
+}
+
+/* Takes f->first over. */
+static bool put_finding(tgl_json *entry, finding *f)
+{
+    if (f->n_differ == 0)
         return put_text(entry, "verdict", "equal");
     bool good = put_text(entry, "verdict", "differs");
-    good = put_int(entry, "differing_rows", *n_differ) && good;
-    return tgl__json_put(entry, "first", first_json(a, b, item, first)) && good;
+    good = put_int(entry, "differing_rows", f->n_differ) && good;
+    return tgl__json_put(entry, "first", f->first) && good;
 }
 
 static const tgl_field *find_field(const tgl_source *source, const char *name,
@@ -126,25 +168,39 @@ typedef struct comparison {
     tgl_source *a, *b;
     tgl_json *columns;
     size_t n_differ; /* columns that are not equal */
+    uint64_t batch;
     const tgl_progress *progress;
 } comparison;
 
+/* Compares the rows both have; those only one has are read too, so that damage shows. */
 static tgl_status compare_values(comparison *job, tgl_json *entry, size_t ia, size_t ib,
                                  tgl_error *err)
 {
-    tgl_table *ta = NULL, *tb = NULL;
+    side a = {.source = job->a, .index = ia}, b = {.source = job->b, .index = ib};
+    a.step = tgl__source_batch_rows(job->a, job->batch);
+    b.step = tgl__source_batch_rows(job->b, job->batch);
+    uint64_t na = tgl_source_n_row(job->a), nb = tgl_source_n_row(job->b);
+    uint64_t common = na < nb ? na : nb, longest = na < nb ? nb : na;
+    finding f = {0};
     tgl_status status = TGL_OK;
-    uint64_t n_differ;
-    TGL_TRY_GOTO(tgl__source_read_chosen(&ta, job->a, &ia, 1, 0, tgl_source_n_row(job->a),
-                                         job->progress, err));
-    TGL_TRY_GOTO(tgl__source_read_chosen(&tb, job->b, &ib, 1, 0, tgl_source_n_row(job->b),
-                                         job->progress, err));
-    if (!compare_rows(entry, &n_differ, tgl_table_column(ta, 0), tgl_table_column(tb, 0)))
+    for (uint64_t row = 0; row < longest;) {
+        TGL_TRY_GOTO(side_at(&a, row, job->progress, err));
+        TGL_TRY_GOTO(side_at(&b, row, job->progress, err));
+        uint64_t end = a.end > row && (a.end < b.end || b.end <= row) ? a.end : b.end;
+        if (row < common && !compare_rows(&f, &a, &b, row, end)) {
+            status = tgl__fail_nomem(err);
+            goto out;
+        }
+        row = end;
+    }
+    job->n_differ += f.n_differ > 0;
+    if (!put_finding(entry, &f))
         status = tgl__fail_nomem(err);
-    job->n_differ += n_differ > 0;
+    f.first = NULL;
 out:
-    tgl_table_free(ta);
-    tgl_table_free(tb);
+    tgl__json_free(f.first);
+    tgl_table_free(a.table);
+    tgl_table_free(b.table);
     return status;
 }
 
@@ -220,7 +276,13 @@ static tgl_status finish(char **json, comparison *job, tgl_error *err)
 tgl_status tgl_data_diff(char **json, const char *path_a, const char *path_b,
                          const tgl_progress *progress, tgl_error *err)
 {
-    comparison job = {.columns = tgl__json_array(), .progress = progress};
+    return tgl__data_diff(json, path_a, path_b, TGL_BATCH_BYTES, progress, err);
+}
+
+tgl_status tgl__data_diff(char **json, const char *path_a, const char *path_b,
+                          uint64_t batch, const tgl_progress *progress, tgl_error *err)
+{
+    comparison job = {.columns = tgl__json_array(), .batch = batch, .progress = progress};
     tgl_status status = TGL_OK;
     if (job.columns == NULL) {
         status = tgl__fail_nomem(err);

@@ -71,6 +71,17 @@ tgl_reader *tgl__source_reader(tgl_source *source);
 const char *tgl__source_path(const tgl_source *source);   /* without ":object" */
 const char *tgl__source_object(const tgl_source *source); /* or NULL */
 
+/* Of its file. */
+uint64_t tgl__source_bytes(const tgl_source *source);
+enum { TGL_BATCH_BYTES = 32 << 20 };
+/* How many rows about so many bytes of the file hold, at least one; all of them where the
+ * format does not read in batches. */
+uint64_t tgl__source_batch_rows(const tgl_source *source, uint64_t bytes);
+
+/* tgl_data_diff with about so many bytes of each file in memory at a time. */
+tgl_status tgl__data_diff(char **json, const char *path_a, const char *path_b,
+                          uint64_t batch, const tgl_progress *progress, tgl_error *err);
+
 /* The indices of the readable fields that match the patterns, in the file's order.
  * Release *which with tgl__free. */
 tgl_status tgl__source_choose(size_t **which, size_t *n, const tgl_source *source,

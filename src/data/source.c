@@ -177,6 +177,21 @@ const char *tgl__source_object(const tgl_source *source)
     return source->object;
 }
 
+uint64_t tgl__source_bytes(const tgl_source *source)
+{
+    struct stat about;
+    return stat(source->path, &about) == 0 ? (uint64_t)about.st_size : 0;
+}
+
+uint64_t tgl__source_batch_rows(const tgl_source *source, uint64_t bytes)
+{
+    uint64_t n_row = source->reader->n_row, size = tgl__source_bytes(source);
+    if (!source->reader->in_batches || size <= bytes)
+        return n_row > 0 ? n_row : 1;
+    double rows = (double)n_row * ((double)bytes / (double)size);
+    return rows < 1 ? 1 : (uint64_t)rows;
+}
+
 static bool is_glob(const char *pattern)
 {
     return strpbrk(pattern, "*?[") != NULL;

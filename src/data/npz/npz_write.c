@@ -76,8 +76,7 @@ static tgl_status write_members(tgl_writer *writer, tgl_zip_member *members, siz
         for (size_t i = at; i < at + m; i++) {
             if (status == TGL_OK)
                 status = tgl__zip_put(writer, &position, &members[i], err);
-            tgl__free(members[i].packed);
-            members[i].packed = NULL;
+            tgl__zip_release(&members[i]);
         }
         if (status == TGL_OK)
             status = tgl__progress(progress, "writing", at + m, n, err);
@@ -106,6 +105,8 @@ tgl_status tgl__npz_write(const char *path, const tgl_table *table,
     for (size_t i = 0; i < n_column; i++)
         TGL_TRY_GOTO(
             add_column(members, &n, &arena, tgl_table_column(table, i), names[i], err));
+    for (size_t i = 0; i < n; i++)
+        members[i].beside = path;
     TGL_TRY_GOTO(tgl__writer_open(&writer, path, err));
     TGL_TRY_GOTO(write_members(&writer, members, n, options, progress, err));
     status = tgl__writer_commit(&writer, err);

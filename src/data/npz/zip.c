@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/spool.h"
 
 enum {
     LOCAL_SIGNATURE = 0x04034b50,
@@ -288,34 +289,68 @@ tgl_status tgl__zip_peek(uint8_t *out, size_t n, const tgl_zip_entry *entry,
     return TGL_OK;
 }
 
+enum { LARGE_MEMBER = 8 << 20 };
+
+/* Room to pack in: on disk for a large member, where that can be had. */
+static void *pack_room(size_t *mapped, const tgl_zip_member *member, size_t size)
+{
+    *mapped = 0;
+    void *room = size >= LARGE_MEMBER && member->beside != NULL
+                     ? tgl__spool_scratch(member->beside, size)
+                     : NULL;
+    if (room == NULL)
+        return tgl__malloc(size);
+    *mapped = size;
+    return room;
+}
+
+static void free_room(void *room, size_t mapped)
+{
+    if (mapped > 0)
+        tgl__spool_unmap(room, mapped);
+    else
+        tgl__free(room);
+}
+
+void tgl__zip_release(tgl_zip_member *member)
+{
+    free_room(member->packed, member->mapped);
+    member->packed = NULL;
+}
+
+/* Deflate head and body, which must lie together for that, into member->packed. */
+static tgl_status deflate_member(tgl_zip_member *member, size_t size, int level,
+                                 tgl_error *err)
+{
+    size_t whole_mapped;
+    struct libdeflate_compressor *deflater = libdeflate_alloc_compressor(level);
+    uint8_t *whole = pack_room(&whole_mapped, member, size);
+    member->packed = pack_room(&member->mapped, member, size);
+    tgl_status status = TGL_OK;
+    if (deflater == NULL || whole == NULL || member->packed == NULL) {
+        status = tgl__fail_nomem(err);
+    } else {
+        memcpy(whole, member->head, member->n_head);
+        if (member->n_body > 0)
+            memcpy(whole + member->n_head, member->body, member->n_body);
+        member->n_packed =
+            libdeflate_deflate_compress(deflater, whole, size, member->packed, size);
+    }
+    libdeflate_free_compressor(deflater);
+    free_room(whole, whole_mapped);
+    if (status != TGL_OK || member->n_packed == 0 || member->n_packed >= size)
+        tgl__zip_release(member); /* not smaller: stored */
+    member->deflated = member->packed != NULL;
+    return status;
+}
+
 tgl_status tgl__zip_pack(tgl_zip_member *member, int level, tgl_error *err)
 {
     size_t size = member->n_head + member->n_body;
     member->crc = libdeflate_crc32(0, member->head, member->n_head);
     if (member->n_body > 0)
         member->crc = libdeflate_crc32(member->crc, member->body, member->n_body);
-    if (level <= 0 || size < 128)
-        return TGL_OK;
-    struct libdeflate_compressor *deflater = libdeflate_alloc_compressor(level);
-    uint8_t *whole = tgl__malloc(size), *packed = tgl__malloc(size);
-    if (deflater == NULL || whole == NULL || packed == NULL) {
-        libdeflate_free_compressor(deflater);
-        tgl__free(whole);
-        tgl__free(packed);
-        return tgl__fail_nomem(err);
-    }
-    memcpy(whole, member->head, member->n_head);
-    if (member->n_body > 0)
-        memcpy(whole + member->n_head, member->body, member->n_body);
-    member->n_packed = libdeflate_deflate_compress(deflater, whole, size, packed, size);
-    libdeflate_free_compressor(deflater);
-    tgl__free(whole);
-    if (member->n_packed == 0 || member->n_packed >= size)
-        tgl__free(packed); /* not smaller: stored */
-    else
-        member->packed = packed;
-    member->deflated = member->packed != NULL;
-    return TGL_OK;
+    return level <= 0 || size < 128 ? TGL_OK : deflate_member(member, size, level, err);
 }
 
 static bool is_ascii(const char *name)

@@ -45,12 +45,15 @@ typedef struct tgl_zip_member {
     bool deflated;
     uint8_t *packed; /* NULL when stored */
     size_t n_packed;
-    uint64_t at; /* local header, filled by tgl__zip_put */
+    const char *beside; /* set by the caller: large members are packed in a file there */
+    size_t mapped;      /* bytes of such a file, 0: `packed` is plain memory */
+    uint64_t at;        /* local header, filled by tgl__zip_put */
 } tgl_zip_member;
 
 /* CRC and compression of one member (level 0: stored, also when deflating does not pay).
- * Thread-safe for different members. Release with tgl__free(member->packed). */
+ * Thread-safe for different members. Release with tgl__zip_release. */
 tgl_status tgl__zip_pack(tgl_zip_member *member, int level, tgl_error *err);
+void tgl__zip_release(tgl_zip_member *member);
 /* Append a packed member at file position *position; a stored body that follows a head of
  * a multiple of 64 bytes begins at a multiple of 64. */
 tgl_status tgl__zip_put(tgl_writer *writer, uint64_t *position, tgl_zip_member *member,
