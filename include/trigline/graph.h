@@ -16,15 +16,23 @@ typedef struct tgl_graph tgl_graph; /**< immutable once verified; threads may sh
 typedef struct tgl_convention
     tgl_convention; /**< how the inputs are made from a dataset's columns */
 
-/** Operators. Tensors are flat vectors of elements in row-major order; shapes are carried
- * for people. */
+/**
+ * Operators. Tensors are flat vectors of elements in row-major order; shapes are carried
+ * for people. Each operator's exact result v is converted to its element's type: out(v).
+ * x_j and z_j are elements of the first and second input; docs/graph.md has the table.
+ * Layers of other tools are written with these: a convolution is a REARRANGE (windows)
+ * and a DENSE with `rows`, a pool a REARRANGE and a REDUCE, a batch normalisation a
+ * SCALE_BIAS, an activation by table a LOOKUP.
+ */
 typedef enum tgl_graph_op {
     TGL_GRAPH_INPUT = 1,    /**< the model's input, one type per element */
     TGL_GRAPH_SCALE = 2,    /**< ap_fixed scaling: t = cast1(x - offset_j); u = cast1(t >>
                                shift_j); y = out(u) */
     TGL_GRAPH_QUANTISE = 3, /**< y_j = out(x_j) */
     TGL_GRAPH_DENSE =
-        4, /**< y = out(affine(x)), accumulator and term types as in tgl_affine */
+        4, /**< y = out(affine(x)), accumulator and term types as in tgl_affine; the same
+              for each of `rows` groups of inputs, with weights of its own for each of
+              `sets`: input (r, s, j), output (r, s, o), weights (s, o, j), bias (s, o) */
     TGL_GRAPH_RELU = 5,        /**< y_j = out(max(x_j, 0)) */
     TGL_GRAPH_ARGMAX = 6,      /**< index of the first maximum, ufixed */
     TGL_GRAPH_SUM_SQUARES = 7, /**< terms term(x_j^2), summed in acc as a balanced tree
@@ -34,11 +42,36 @@ typedef enum tgl_graph_op {
     TGL_GRAPH_SOFTMAX = 9,       /**< hls4ml's stable softmax: tables as data */
     TGL_GRAPH_OUTPUT_SCALE = 10, /**< y_j = out(x_j * scale_j) */
     TGL_GRAPH_CONCAT = 11,
-    TGL_GRAPH_SLICE = 12
+    TGL_GRAPH_SLICE = 12,
+    TGL_GRAPH_CONSTANT = 13,  /**< y_j = codes_j in out's type (one type, no modes) */
+    TGL_GRAPH_REARRANGE = 14, /**< y_j = out(element indices_j of all inputs one after the
+                                 other; 0 for TGL_GRAPH_ZERO) */
+    TGL_GRAPH_ADD = 15,       /**< y_j = out(x_j + z_j) */
+    TGL_GRAPH_SUBTRACT = 16,  /**< y_j = out(x_j - z_j) */
+    TGL_GRAPH_MULTIPLY = 17,  /**< y_j = out(x_j * z_j) */
+    TGL_GRAPH_MINIMUM = 18,   /**< y_j = out(min(x_j, z_j)) */
+    TGL_GRAPH_MAXIMUM = 19,   /**< y_j = out(max(x_j, z_j)) */
+    TGL_GRAPH_COMPARE = 20,   /**< y_j = x_j `relation` z_j, ufixed<1,1> */
+    TGL_GRAPH_SELECT = 21,    /**< y_j = out(c_j != 0 ? x_j : z_j); inputs c, x, z */
+    TGL_GRAPH_SCALE_BIAS = 22, /**< y_j = out(x_j * weights_j + bias_j) */
+    TGL_GRAPH_RESCALE = 23,    /**< y_j = out(x_j * 2^-shift_j): another binary point */
+    TGL_GRAPH_LOOKUP = 24,     /**< y_j = out(table[top bits of index(x_j)]) */
+    TGL_GRAPH_REDUCE_SUM = 25, /**< y_k = out(sum of `group` elements): acc(x_j) summed as
+                                  a balanced tree or (`kind` 1) one after the other, each
+                                  sum converted to acc */
+    TGL_GRAPH_REDUCE_MAX = 26, /**< y_k = out(maximum of `group` elements) */
+    TGL_GRAPH_REDUCE_MIN = 27, /**< y_k = out(minimum of `group` elements) */
+    TGL_GRAPH_AND = 28, /**< bitwise on the infinite two's complement, on the finer binary
+                           point */
+    TGL_GRAPH_OR = 29,
+    TGL_GRAPH_XOR = 30
 } tgl_graph_op;
 
-/** A lookup table and how it is addressed: index = top `index_bits` bits of the code's
- * `type.width`. */
+/** A REARRANGE index that stands for zero: padding. */
+#define TGL_GRAPH_ZERO UINT32_MAX
+
+/** A lookup table and how it is addressed: index = top log2(count) bits of the code's
+ * `type.width`, as two's complement. */
 typedef struct tgl_graph_table {
     tgl_type type; /**< of the entries */
     uint32_t count;
@@ -59,22 +92,28 @@ typedef struct tgl_node {
     const tgl_quant *out; /**< (n_element) or (1): the result's type and the final cast */
     uint32_t n_out;       /**< 1 or n_element */
     const char *const *labels; /**< (n_element) element names for ports, or NULL */
+    const uint32_t *shape;     /**< (rank) for people; product n_element; NULL: flat */
+    uint32_t rank;             /**< at most 8 */
+    const char *note; /**< an importer's remark: what it took this for; NULL: none */
 
     const int64_t *offset; /**< SCALE: (n_element) codes of offset_type */
     tgl_type offset_type;
-    const int64_t *shift; /**< SCALE: (n_element) integers, right when positive; bounds
-                             shift_lo … shift_hi for slots */
+    const int64_t *shift; /**< SCALE, RESCALE: (n_element) integers, right when positive;
+                             bounds shift_lo … shift_hi for slots (SCALE) */
     int32_t shift_lo, shift_hi;
     tgl_quant cast; /**< SCALE: cast1 */
 
-    const int64_t
-        *weights; /**< DENSE: (n_element, n_in) codes; OUTPUT_SCALE: (n_element) */
+    const int64_t *weights; /**< DENSE: (n_element / rows, fan_in) codes; OUTPUT_SCALE,
+                               SCALE_BIAS: (n_element) */
     tgl_type weight_type;
-    const int64_t *bias; /**< DENSE: (n_element) codes or NULL */
+    const int64_t *bias; /**< DENSE: (n_element / rows), SCALE_BIAS: (n_element) codes or
+                            NULL */
     tgl_type bias_type;
     uint8_t term_exact;    /**< DENSE */
-    tgl_quant term, acc;   /**< DENSE, SUM_SQUARES, SOFTMAX (acc: sum of exponentials) */
-    const uint32_t *order; /**< DENSE: (n_in) or NULL */
+    tgl_quant term, acc;   /**< DENSE, SUM_SQUARES, SOFTMAX (acc: sum of exponentials),
+                              REDUCE_SUM (acc) */
+    const uint32_t *order; /**< DENSE: (fan_in) or NULL */
+    uint32_t rows, sets;   /**< DENSE: 0 and 1 are the same */
 
     const int64_t *threshold; /**< THRESHOLD: (n_element) codes */
     tgl_type threshold_type;
@@ -83,9 +122,17 @@ typedef struct tgl_node {
     tgl_quant softmax_sum;                /**< SOFTMAX: inv_inp_t */
     tgl_graph_table exp_table, inv_table; /**< SOFTMAX */
 
-    uint32_t begin; /**< SLICE: first element */
-    uint8_t slot_offset, slot_shift, slot_weights, slot_bias, slot_threshold,
-        slot_scale; /**< 1: writable */
+    uint32_t begin;          /**< SLICE: first element */
+    const int64_t *codes;    /**< CONSTANT: (n_element) codes of out's type */
+    const uint32_t *indices; /**< REARRANGE: (n_element) */
+    uint32_t relation;       /**< COMPARE: as tgl_relation: 0 ==, !=, <, <=, >, 5 >= */
+    tgl_quant index;         /**< LOOKUP: what the argument is converted to */
+    tgl_graph_table table;   /**< LOOKUP */
+    uint32_t group; /**< REDUCE_*, SOFTMAX: elements taken together; SOFTMAX: 0 is
+                       all of them */
+    uint32_t kind;  /**< REDUCE_SUM: 0 balanced tree, 1 in order */
+    uint8_t slot_offset, slot_shift, slot_weights, slot_bias, slot_threshold, slot_scale,
+        slot_table; /**< 1: writable */
 } tgl_node;
 
 TGL_API TGL_NODISCARD tgl_status tgl_graph_new(tgl_graph **out, const char *name,

@@ -1,37 +1,8 @@
-#include "graph/graph.h"
-
 #include <stdio.h>
 #include <string.h>
 
-#include "base/error.h"
-
-static const tgl__graph_op_info ops[] = {
-    [TGL_GRAPH_INPUT] = {"input", 0, 0, 0},
-    [TGL_GRAPH_SCALE] = {"scale", TGL__HAS_SCALING, 1, 1},
-    [TGL_GRAPH_QUANTISE] = {"quantise", 0, 1, 1},
-    [TGL_GRAPH_DENSE] = {"dense", TGL__HAS_WEIGHTS | TGL__HAS_TERM | TGL__HAS_ACC, 1, 1},
-    [TGL_GRAPH_RELU] = {"relu", 0, 1, 1},
-    [TGL_GRAPH_ARGMAX] = {"argmax", 0, 1, 1},
-    [TGL_GRAPH_SUM_SQUARES] = {"sum_squares", TGL__HAS_TERM | TGL__HAS_ACC, 1, 1},
-    [TGL_GRAPH_THRESHOLD] = {"threshold", TGL__HAS_THRESHOLD, 1, 1},
-    [TGL_GRAPH_SOFTMAX] = {"softmax", TGL__HAS_SOFTMAX | TGL__HAS_ACC, 1, 1},
-    [TGL_GRAPH_OUTPUT_SCALE] = {"output_scale", TGL__HAS_SCALE, 1, 1},
-    [TGL_GRAPH_CONCAT] = {"concat", 0, 1, 1024},
-    [TGL_GRAPH_SLICE] = {"slice", TGL__HAS_BEGIN, 1, 1},
-};
-
-const tgl__graph_op_info *tgl__graph_op_info_of(tgl_graph_op op)
-{
-    if ((unsigned)op >= sizeof ops / sizeof ops[0] || !ops[op].name)
-        return NULL;
-    return &ops[op];
-}
-
-const char *tgl_graph_op_name(tgl_graph_op op)
-{
-    const tgl__graph_op_info *info = tgl__graph_op_info_of(op);
-    return info ? info->name : NULL;
-}
+#include "graph/member.h"
+#include "graph/op.h"
 
 /* Names become ports and origins of the program: printable ASCII, no quotes. */
 static tgl_status check_name(const char *name, const char *what, tgl_error *err)
@@ -81,40 +52,76 @@ void tgl_graph_free(tgl_graph *graph)
 
 /* ---- adding: structure is checked here, meaning in verify ---- */
 
-static tgl_status need(bool present, const tgl_node *node, const char *member,
-                       tgl_error *err)
+/* An array or table that a member points at. */
+static bool is_present(const tgl_node *node, const tgl__member *m)
 {
-    if (present)
-        return TGL_OK;
-    return tgl__fail(err, TGL_EUSAGE, "node '%s': %s needs '%s', found none", node->name,
-                     tgl_graph_op_name(node->op), member);
+    const void *field = tgl__const_field(node, m->field);
+    if (m->kind == TGL__LOOKUP_TABLE) {
+        const tgl_graph_table *table = field;
+        return table->codes != NULL && table->count > 0;
+    }
+    if (m->kind == TGL__CODES || m->kind == TGL__MATRIX)
+        return *(const int64_t *const *)field != NULL;
+    return m->kind != TGL__INDICES || *(const uint32_t *const *)field != NULL;
 }
 
-static tgl_status check_members(const tgl_node *node, tgl_error *err)
+static tgl_status check_members(const tgl_graph *graph, const tgl_node *node,
+                                tgl_error *err)
 {
-    unsigned has = tgl__graph_op_info_of(node->op)->members;
-    if (has & TGL__HAS_SCALING) {
-        TGL_TRY(need(node->offset != NULL, node, "offset", err));
-        TGL_TRY(need(node->shift != NULL, node, "shift", err));
-    }
-    if (has & (TGL__HAS_WEIGHTS | TGL__HAS_SCALE))
-        TGL_TRY(need(node->weights != NULL, node, "weights", err));
-    if (has & TGL__HAS_WEIGHTS)
-        TGL_TRY(need(node->bias != NULL || !node->slot_bias, node, "bias", err));
-    if (has & TGL__HAS_THRESHOLD)
-        TGL_TRY(need(node->threshold != NULL, node, "threshold", err));
-    if (has & TGL__HAS_SOFTMAX) {
-        TGL_TRY(
-            need(node->exp_table.codes && node->exp_table.count, node, "exp_table", err));
-        TGL_TRY(
-            need(node->inv_table.codes && node->inv_table.count, node, "inv_table", err));
-        if (node->exp_table.count > TGL__GRAPH_MAX_ELEMENT ||
-            node->inv_table.count > TGL__GRAPH_MAX_ELEMENT)
+    for (size_t i = 0; i < tgl__n_member; i++) {
+        const tgl__member *m = &tgl__members[i];
+        size_t size;
+        if (!tgl__member_applies(node, m))
+            continue;
+        if (!is_present(node, m) && (!m->may_be_absent || tgl__is_slot(node, m)))
+            return tgl__fail(err, TGL_EUSAGE, "node '%s': %s needs '%s', found none",
+                             node->name, tgl_graph_op_name(node->op), m->key);
+        if (!tgl__member_size(&size, graph, node, m))
+            return tgl__fail(
+                err, TGL_EUSAGE,
+                "node '%s': expected input and result in %u rows of %u sets, "
+                "found %u and %u elements",
+                node->name, node->rows, node->sets, tgl__node_n_in(graph, node),
+                node->n_element);
+        const tgl_graph_table *table = tgl__const_field(node, m->field);
+        if (m->kind == TGL__LOOKUP_TABLE && table->count > TGL__GRAPH_MAX_ELEMENT)
             return tgl__fail(err, TGL_ELIMIT,
                              "node '%s': expected tables of at most %d entries",
                              node->name, TGL__GRAPH_MAX_ELEMENT);
     }
     return TGL_OK;
+}
+
+static tgl_status check_shape(const tgl_node *node, tgl_error *err)
+{
+    uint64_t n = 1;
+    if (!node->shape)
+        return TGL_OK;
+    if (node->rank < 1 || node->rank > TGL__GRAPH_MAX_RANK)
+        return tgl__fail(err, TGL_ELIMIT,
+                         "node '%s': expected a shape of 1 to %d dimensions, found %u",
+                         node->name, TGL__GRAPH_MAX_RANK, node->rank);
+    for (uint32_t i = 0; i < node->rank; i++)
+        n = node->shape[i] == 0 || n > TGL__GRAPH_MAX_ELEMENT ? 0 : n * node->shape[i];
+    if (n == node->n_element)
+        return TGL_OK;
+    return tgl__fail(err, TGL_EUSAGE, "node '%s': expected a shape of %u elements",
+                     node->name, node->n_element);
+}
+
+/* A note is for people: any text without control characters. */
+static tgl_status check_note(const tgl_node *node, tgl_error *err)
+{
+    size_t n = node->note ? strlen(node->note) : 0;
+    bool good = n <= TGL__GRAPH_MAX_NOTE;
+    for (size_t i = 0; i < n && good; i++)
+        good = (unsigned char)node->note[i] >= 0x20;
+    if (good)
+        return TGL_OK;
+    return tgl__fail(err, TGL_EUSAGE,
+                     "node '%s': note: expected at most %d bytes without control "
+                     "characters",
+                     node->name, TGL__GRAPH_MAX_NOTE);
 }
 
 static tgl_status check_labels(const tgl_node *node, tgl_error *err)
@@ -163,7 +170,9 @@ static tgl_status check_structure(const tgl_graph *graph, const tgl_node *node,
         return tgl__fail(err, TGL_ELIMIT,
                          "graph '%s': more than %d nodes or %d elements in all",
                          graph->name, TGL__GRAPH_MAX_NODE, TGL__GRAPH_MAX_TOTAL);
-    return check_members(node, err);
+    TGL_TRY(check_shape(node, err));
+    TGL_TRY(check_note(node, err));
+    return check_members(graph, node, err);
 }
 
 /* A copy in the arena; NULL stays NULL. */
@@ -214,66 +223,81 @@ static uint32_t canonical_n_out(const tgl_node *node)
     return 1;
 }
 
+static bool copy_member(tgl_graph *graph, tgl_node *mine, const tgl_node *node,
+                        const tgl__member *m)
+{
+    bool ok = true;
+    size_t n;
+    const void *from = tgl__const_field(node, m->field);
+    void *to = tgl__field(mine, m->field);
+    if (!tgl__member_size(&n, graph, node, m))
+        return false;
+    switch (m->kind) {
+    case TGL__CODES:
+    case TGL__MATRIX: {
+        const int64_t **codes = to;
+        *codes = copy(graph, *(const int64_t *const *)from, n, sizeof **codes, &ok);
+        break;
+    }
+    case TGL__INDICES: {
+        const uint32_t **indices = to;
+        *indices = copy(graph, *(const uint32_t *const *)from, n, sizeof **indices, &ok);
+        break;
+    }
+    case TGL__TYPE:
+        *(tgl_type *)to = *(const tgl_type *)from;
+        break;
+    case TGL__QUANT:
+        *(tgl_quant *)to = *(const tgl_quant *)from;
+        break;
+    case TGL__FLAG:
+        *(uint8_t *)to = *(const uint8_t *)from != 0;
+        break;
+    case TGL__NUMBER: { /* 0 rows are one row */
+        uint32_t number = *(const uint32_t *)from;
+        *(uint32_t *)to = number == 0 && m->may_be_absent ? m->absent : number;
+        break;
+    }
+    case TGL__BOUNDS:
+        memcpy(to, from, 2 * sizeof(int32_t));
+        break;
+    case TGL__LOOKUP_TABLE: {
+        const tgl_graph_table *table = from;
+        tgl_graph_table *own = to;
+        *own = *table;
+        own->codes = copy(graph, table->codes, table->count, sizeof *own->codes, &ok);
+        break;
+    }
+    }
+    return ok;
+}
+
 /* Only the members that the operator uses are kept, so that printing and comparing never
  * see the rest. */
 static bool copy_node(tgl_graph *graph, tgl_node *mine, const tgl_node *node)
 {
     bool ok = true;
-    unsigned has = tgl__graph_op_info_of(node->op)->members;
-    size_t n = node->n_element, n_in = tgl__node_n_in(graph, node), weights = n;
-    *mine =
-        (tgl_node){.op = node->op, .n_input = node->n_input, .n_element = (uint32_t)n};
+    *mine = (tgl_node){
+        .op = node->op, .n_input = node->n_input, .n_element = node->n_element};
     mine->name = tgl__arena_strdup(&graph->arena, node->name);
     mine->inputs = copy(graph, node->inputs, node->n_input, sizeof *node->inputs, &ok);
     mine->n_out = canonical_n_out(node);
     mine->out = copy(graph, node->out, mine->n_out, sizeof *node->out, &ok);
-    ok = copy_labels(graph, mine, node) && ok && mine->name;
-    if (has & TGL__HAS_SCALING) {
-        mine->offset = copy(graph, node->offset, n, sizeof *node->offset, &ok);
-        mine->shift = copy(graph, node->shift, n, sizeof *node->shift, &ok);
-        mine->offset_type = node->offset_type;
-        mine->cast = node->cast;
-        mine->slot_offset = node->slot_offset != 0;
-        mine->slot_shift = node->slot_shift != 0;
-        mine->shift_lo = mine->slot_shift ? node->shift_lo : 0;
-        mine->shift_hi = mine->slot_shift ? node->shift_hi : 0;
+    mine->rank = node->shape ? node->rank : 0;
+    mine->shape = copy(graph, node->shape, mine->rank, sizeof *node->shape, &ok);
+    if (node->note && node->note[0])
+        mine->note = tgl__arena_strdup(&graph->arena, node->note);
+    ok = ok && mine->name && (mine->note || !node->note || !node->note[0]);
+    ok = ok && copy_labels(graph, mine, node);
+    for (size_t i = 0; i < tgl__n_member && ok; i++) {
+        const tgl__member *m = &tgl__members[i];
+        if (!tgl__has_member(node, m))
+            continue;
+        if (m->slot)
+            *(uint8_t *)tgl__field(mine, m->slot) = tgl__is_slot(node, m);
+        if (tgl__member_applies(node, m))
+            ok = copy_member(graph, mine, node, m);
     }
-    if (has & TGL__HAS_WEIGHTS) {
-        weights = n * n_in; /* both at most 2^20 */
-        mine->bias = copy(graph, node->bias, n, sizeof *node->bias, &ok);
-        if (mine->bias)
-            mine->bias_type = node->bias_type;
-        mine->order = copy(graph, node->order, n_in, sizeof *node->order, &ok);
-        mine->term_exact = node->term_exact != 0;
-        mine->slot_weights = node->slot_weights != 0;
-        mine->slot_bias = node->slot_bias != 0;
-    }
-    if (has & (TGL__HAS_WEIGHTS | TGL__HAS_SCALE)) {
-        mine->weights = copy(graph, node->weights, weights, sizeof *node->weights, &ok);
-        mine->weight_type = node->weight_type;
-        mine->slot_scale = (has & TGL__HAS_SCALE) && node->slot_scale;
-    }
-    if (has & TGL__HAS_TERM)
-        mine->term = node->term;
-    if (has & TGL__HAS_ACC)
-        mine->acc = node->acc;
-    if (has & TGL__HAS_THRESHOLD) {
-        mine->threshold = copy(graph, node->threshold, n, sizeof *node->threshold, &ok);
-        mine->threshold_type = node->threshold_type;
-        mine->slot_threshold = node->slot_threshold != 0;
-    }
-    if (has & TGL__HAS_SOFTMAX) {
-        mine->softmax_diff = node->softmax_diff;
-        mine->softmax_sum = node->softmax_sum;
-        mine->exp_table = node->exp_table;
-        mine->inv_table = node->inv_table;
-        mine->exp_table.codes = copy(graph, node->exp_table.codes, node->exp_table.count,
-                                     sizeof *node->exp_table.codes, &ok);
-        mine->inv_table.codes = copy(graph, node->inv_table.codes, node->inv_table.count,
-                                     sizeof *node->inv_table.codes, &ok);
-    }
-    if (has & TGL__HAS_BEGIN)
-        mine->begin = node->begin;
     return ok;
 }
 
@@ -416,6 +440,30 @@ tgl_quant tgl__node_out(const tgl_node *node, uint32_t index)
 uint32_t tgl__node_n_in(const tgl_graph *graph, const tgl_node *node)
 {
     return node->n_input ? graph->nodes[node->inputs[0]].n_element : 0;
+}
+
+void tgl__node_source(uint32_t *which, uint32_t *element, const tgl_graph *graph,
+                      const tgl_node *node, uint32_t place)
+{
+    uint32_t n;
+    for (*which = 0; place >= (n = graph->nodes[node->inputs[*which]].n_element);
+         ++*which)
+        place -= n;
+    *element = place;
+}
+
+bool tgl__dense_shape_of(tgl__dense_shape *out, const tgl_graph *graph,
+                         const tgl_node *node)
+{
+    uint64_t rows = node->rows ? node->rows : 1, sets = node->sets ? node->sets : 1;
+    uint64_t n_in = tgl__node_n_in(graph, node), n = node->n_element;
+    if (rows > n || sets > n || n_in % (rows * sets) != 0 || n % (rows * sets) != 0 ||
+        n_in < rows * sets)
+        return false;
+    *out = (tgl__dense_shape){(uint32_t)rows, (uint32_t)sets,
+                              (uint32_t)(n_in / (rows * sets)),
+                              (uint32_t)(n / (rows * sets))};
+    return true;
 }
 
 void tgl__node_element_name(char *out, size_t size, const tgl_node *node,

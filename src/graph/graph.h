@@ -17,7 +17,9 @@ enum {
     TGL__GRAPH_MAX_TOTAL = 1 << 22,   /* of all nodes */
     TGL__GRAPH_MAX_NAME = 100,        /* bytes of any name */
     TGL__GRAPH_MAX_FRAC = 256,        /* |frac| of any declared type */
-    TGL__GRAPH_MAX_SHIFT = 64
+    TGL__GRAPH_MAX_SHIFT = 64,
+    TGL__GRAPH_MAX_RANK = 8,
+    TGL__GRAPH_MAX_NOTE = 400 /* bytes of a note */
 };
 
 typedef struct tgl__graph_output {
@@ -46,27 +48,6 @@ struct tgl_convention {
     const char **columns; /* distinct, NULL-terminated */
 };
 
-/* Which members of a node an operator uses. */
-typedef enum tgl__node_member {
-    TGL__HAS_SCALING = 1,
-    TGL__HAS_WEIGHTS = 2, /* with bias, order */
-    TGL__HAS_TERM = 4,
-    TGL__HAS_ACC = 8,
-    TGL__HAS_THRESHOLD = 16,
-    TGL__HAS_SOFTMAX = 32,
-    TGL__HAS_SCALE = 64,
-    TGL__HAS_BEGIN = 128
-} tgl__node_member;
-
-typedef struct tgl__graph_op_info {
-    const char *name;
-    unsigned members;
-    uint32_t min_input, max_input;
-} tgl__graph_op_info;
-
-/* NULL for an unknown operator. */
-const tgl__graph_op_info *tgl__graph_op_info_of(tgl_graph_op op);
-
 bool tgl__graph_is_verified(const tgl_graph *graph);
 /* Where node `number`'s elements begin among tgl_graph_eval's values; number n_node: how
  * many there are. */
@@ -81,6 +62,16 @@ void tgl__node_element_name(char *out, size_t size, const tgl_node *node,
                             const char *prefix, uint32_t index);
 /* log2 of a power of two; -1 for anything else. */
 int tgl__exact_log2(uint32_t n);
+/* Where element `place` of all inputs, one after the other, comes from. */
+void tgl__node_source(uint32_t *which, uint32_t *element, const tgl_graph *graph,
+                      const tgl_node *node, uint32_t place);
+/* A dense node's groups: input (r, s, fan_in), output (r, s, fan_out). False where the
+ * counts do not divide. */
+typedef struct tgl__dense_shape {
+    uint32_t rows, sets, fan_in, fan_out;
+} tgl__dense_shape;
+bool tgl__dense_shape_of(tgl__dense_shape *out, const tgl_graph *graph,
+                         const tgl_node *node);
 
 /* Does a rule say what to do to integers (add, drop_bits); to floats (center, scale)? */
 bool tgl__rule_is_integer(const tgl_input_rule *rule);

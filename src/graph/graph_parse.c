@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "graph/graph.h"
+#include "graph/member.h"
+#include "graph/op.h"
 
 /* One node being read: what it points to lives in the arena until the node was added. */
 typedef struct node_reader {
@@ -188,80 +188,54 @@ static tgl_status read_labels(node_reader *r)
 static tgl_status read_slots(node_reader *r)
 {
     const tgl_json *list = tgl__json_get(r->json, "slots");
-    struct {
-        const char *name;
-        uint8_t *flag;
-        unsigned members;
-    } known[] = {
-        {"bias", &r->node.slot_bias, TGL__HAS_WEIGHTS},
-        {"offset", &r->node.slot_offset, TGL__HAS_SCALING},
-        {"scale", &r->node.slot_scale, TGL__HAS_SCALE},
-        {"shift", &r->node.slot_shift, TGL__HAS_SCALING},
-        {"threshold", &r->node.slot_threshold, TGL__HAS_THRESHOLD},
-        {"weights", &r->node.slot_weights, TGL__HAS_WEIGHTS},
-    };
-    unsigned has = tgl__graph_op_info_of(r->node.op)->members;
     for (size_t i = 0; i < tgl__json_size(list); i++) {
         const char *name = tgl__json_string(tgl__json_at(list, i), "");
         size_t k = 0;
-        while (k < 6 && (strcmp(known[k].name, name) != 0 || !(known[k].members & has)))
+        while (k < tgl__n_member &&
+               (strcmp(tgl__members[k].key, name) != 0 || tgl__members[k].slot == 0 ||
+                !tgl__has_member(&r->node, &tgl__members[k])))
             k++;
-        if (k == 6)
+        if (k == tgl__n_member)
             return tgl__fail(r->err, TGL_EFORMAT,
                              "%s: 'slots' %zu: '%s' is no constant of %s", r->where, i,
                              name, tgl_graph_op_name(r->node.op));
-        *known[k].flag = 1;
+        *(uint8_t *)tgl__field(&r->node, tgl__members[k].slot) = 1;
     }
     return TGL_OK;
 }
 
-static tgl_status read_scaling(node_reader *r)
+/* ---- members ---- */
+
+static tgl_status read_indices(const uint32_t **out, node_reader *r, const char *key,
+                               size_t n)
 {
-    tgl_node *node = &r->node;
-    size_t n = node->n_element;
-    TGL_TRY(read_codes(&node->offset, r, r->json, "offset", n));
-    TGL_TRY(read_type(&node->offset_type, r, r->json, "offset_type"));
-    TGL_TRY(read_codes(&node->shift, r, r->json, "shift", n));
-    TGL_TRY(read_quant(&node->cast, r, "cast"));
-    if (!node->slot_shift)
-        return TGL_OK;
+    const int64_t *codes;
+    TGL_TRY(read_codes(&codes, r, r->json, key, n));
+    uint32_t *indices = tgl__arena_alloc(&r->arena, n ? n : 1, sizeof *indices);
+    if (!indices)
+        return tgl__fail_nomem(r->err);
+    for (size_t i = 0; i < n; i++) { /* -1 is all ones; what does not fit is refused */
+        if (codes[i] < -1 || codes[i] >= UINT32_MAX)
+            return tgl__fail(r->err, TGL_EFORMAT,
+                             "%s: '%s' %zu: expected an index or -1, found %lld",
+                             r->where, key, i, (long long)codes[i]);
+        indices[i] = (uint32_t)codes[i];
+    }
+    *out = indices;
+    return TGL_OK;
+}
+
+static tgl_status read_bounds(int32_t out[2], node_reader *r, const char *key)
+{
     const int64_t *bounds;
-    TGL_TRY(read_codes(&bounds, r, r->json, "shift_bounds", 2));
-    for (int i = 0; i < 2; i++)
+    TGL_TRY(read_codes(&bounds, r, r->json, key, 2));
+    for (int i = 0; i < 2; i++) {
         if (bounds[i] < -TGL__GRAPH_MAX_SHIFT || bounds[i] > TGL__GRAPH_MAX_SHIFT)
             return tgl__fail(r->err, TGL_EFORMAT,
-                             "%s: 'shift_bounds': expected within %d, found %lld",
-                             r->where, TGL__GRAPH_MAX_SHIFT, (long long)bounds[i]);
-    node->shift_lo = (int32_t)bounds[0];
-    node->shift_hi = (int32_t)bounds[1];
-    return TGL_OK;
-}
-
-static tgl_status read_weights(node_reader *r)
-{
-    tgl_node *node = &r->node;
-    size_t n_in = tgl__node_n_in(r->graph, node);
-    TGL_TRY(read_rows(&node->weights, r, "weights", node->n_element, n_in));
-    TGL_TRY(read_type(&node->weight_type, r, r->json, "weight_type"));
-    tgl_json *flag;
-    TGL_TRY(
-        tgl__json_need(&flag, r->json, "term_exact", TGL_JSON_BOOL, r->where, r->err));
-    node->term_exact = tgl__json_bool(flag, false);
-    if (tgl__json_get(r->json, "bias")) {
-        TGL_TRY(read_codes(&node->bias, r, r->json, "bias", node->n_element));
-        TGL_TRY(read_type(&node->bias_type, r, r->json, "bias_type"));
+                             "%s: '%s': expected within %d, found %lld", r->where, key,
+                             TGL__GRAPH_MAX_SHIFT, (long long)bounds[i]);
+        out[i] = (int32_t)bounds[i];
     }
-    if (!tgl__json_get(r->json, "order"))
-        return TGL_OK;
-    const int64_t *codes;
-    TGL_TRY(read_codes(&codes, r, r->json, "order", n_in));
-    uint32_t *order = tgl__arena_alloc(&r->arena, n_in, sizeof *order);
-    if (!order)
-        return tgl__fail_nomem(r->err);
-    for (size_t j = 0; j < n_in; j++)
-        order[j] =
-            codes[j] < 0 || codes[j] > UINT32_MAX ? UINT32_MAX : (uint32_t)codes[j];
-    node->order = order;
     return TGL_OK;
 }
 
@@ -280,85 +254,98 @@ static tgl_status read_table(tgl_graph_table *out, node_reader *r, const char *k
     return read_codes(&out->codes, r, json, "codes", n);
 }
 
-static tgl_status read_members(node_reader *r)
+static tgl_status read_value(node_reader *r, const tgl__member *m)
 {
     tgl_node *node = &r->node;
-    unsigned has = tgl__graph_op_info_of(node->op)->members;
-    if (has & TGL__HAS_SCALING)
-        TGL_TRY(read_scaling(r));
-    if (has & TGL__HAS_WEIGHTS)
-        TGL_TRY(read_weights(r));
-    if (has & TGL__HAS_TERM)
-        TGL_TRY(read_quant(&node->term, r, "term"));
-    if (has & TGL__HAS_ACC)
-        TGL_TRY(read_quant(&node->acc, r, "acc"));
-    if (has & TGL__HAS_THRESHOLD) {
-        TGL_TRY(read_codes(&node->threshold, r, r->json, "threshold", node->n_element));
-        TGL_TRY(read_type(&node->threshold_type, r, r->json, "threshold_type"));
-    }
-    if (has & TGL__HAS_SOFTMAX) {
-        TGL_TRY(read_quant(&node->softmax_diff, r, "softmax_diff"));
-        TGL_TRY(read_quant(&node->softmax_sum, r, "softmax_sum"));
-        TGL_TRY(read_table(&node->exp_table, r, "exp_table"));
-        TGL_TRY(read_table(&node->inv_table, r, "inv_table"));
-    }
-    if (has & TGL__HAS_SCALE) {
-        TGL_TRY(read_codes(&node->weights, r, r->json, "scale", node->n_element));
-        TGL_TRY(read_type(&node->weight_type, r, r->json, "scale_type"));
-    }
-    if (has & TGL__HAS_BEGIN) {
-        int64_t begin;
-        TGL_TRY(tgl__json_need_int(&begin, r->json, "begin", 0, TGL__GRAPH_MAX_ELEMENT,
+    void *to = tgl__field(node, m->field);
+    tgl__dense_shape shape;
+    tgl_json *flag;
+    int64_t number;
+    size_t n;
+    if (!tgl__member_size(&n, r->graph, node, m))
+        return tgl__fail(
+            r->err, TGL_EFORMAT,
+            "%s: expected input and result in %u rows of %u sets, found %u and "
+            "%u elements",
+            r->where, node->rows, node->sets, tgl__node_n_in(r->graph, node),
+            node->n_element);
+    switch (m->kind) {
+    case TGL__CODES:
+        return read_codes(to, r, r->json, m->key, n);
+    case TGL__MATRIX:
+        (void)tgl__dense_shape_of(&shape, r->graph, node);
+        return read_rows(to, r, m->key, (size_t)shape.sets * shape.fan_out, shape.fan_in);
+    case TGL__INDICES:
+        return read_indices(to, r, m->key, n);
+    case TGL__TYPE:
+        return read_type(to, r, r->json, m->key);
+    case TGL__QUANT:
+        return read_quant(to, r, m->key);
+    case TGL__FLAG:
+        TGL_TRY(tgl__json_need(&flag, r->json, m->key, TGL_JSON_BOOL, r->where, r->err));
+        *(uint8_t *)to = tgl__json_bool(flag, false);
+        return TGL_OK;
+    case TGL__NUMBER:
+        TGL_TRY(tgl__json_need_int(&number, r->json, m->key, 0, TGL__GRAPH_MAX_ELEMENT,
                                    r->where, r->err));
-        node->begin = (uint32_t)begin;
+        *(uint32_t *)to = (uint32_t)number;
+        return TGL_OK;
+    case TGL__BOUNDS:
+        return read_bounds(to, r, m->key);
+    case TGL__LOOKUP_TABLE:
+        return read_table(to, r, m->key);
     }
+    return TGL_OK;
+}
+
+/* Numbers first: arrays are sized by them. */
+static tgl_status read_members(node_reader *r)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < tgl__n_member; i++) {
+            const tgl__member *m = &tgl__members[i];
+            if ((m->kind == TGL__NUMBER) != (pass == 0) ||
+                !tgl__member_applies(&r->node, m) ||
+                (m->may_be_absent && !tgl__json_get(r->json, m->key)))
+                continue;
+            TGL_TRY(read_value(r, m));
+        }
+    return TGL_OK;
+}
+
+static tgl_status read_shape(node_reader *r)
+{
+    const tgl_json *list = tgl__json_get(r->json, "shape");
+    const int64_t *sizes;
+    size_t n = tgl__json_size(list);
+    if (!list)
+        return TGL_OK;
+    if (n > TGL__GRAPH_MAX_RANK)
+        return tgl__fail(r->err, TGL_ELIMIT,
+                         "%s: 'shape': expected at most %d dimensions", r->where,
+                         TGL__GRAPH_MAX_RANK);
+    TGL_TRY(read_codes(&sizes, r, r->json, "shape", n));
+    uint32_t *shape = tgl__arena_alloc(&r->arena, n + 1, sizeof *shape);
+    if (!shape)
+        return tgl__fail_nomem(r->err);
+    for (size_t i = 0; i < n; i++) /* 0 is refused with the rest */
+        shape[i] =
+            sizes[i] < 1 || sizes[i] > TGL__GRAPH_MAX_ELEMENT ? 0 : (uint32_t)sizes[i];
+    r->node.shape = shape;
+    r->node.rank = (uint32_t)n;
     return TGL_OK;
 }
 
 /* The keys a node of this operator may have. */
 static tgl_status check_keys(const node_reader *r)
 {
-    static const struct {
-        const char *key;
-        unsigned members; /* 0: every node */
-    } known[] = {
-        {"name", 0},
-        {"op", 0},
-        {"n_element", 0},
-        {"inputs", 0},
-        {"out", 0},
-        {"labels", 0},
-        {"slots", 0},
-        {"offset", TGL__HAS_SCALING},
-        {"offset_type", TGL__HAS_SCALING},
-        {"shift", TGL__HAS_SCALING},
-        {"shift_bounds", TGL__HAS_SCALING},
-        {"cast", TGL__HAS_SCALING},
-        {"weights", TGL__HAS_WEIGHTS},
-        {"weight_type", TGL__HAS_WEIGHTS},
-        {"bias", TGL__HAS_WEIGHTS},
-        {"bias_type", TGL__HAS_WEIGHTS},
-        {"order", TGL__HAS_WEIGHTS},
-        {"term_exact", TGL__HAS_WEIGHTS},
-        {"term", TGL__HAS_TERM},
-        {"acc", TGL__HAS_ACC},
-        {"threshold", TGL__HAS_THRESHOLD},
-        {"threshold_type", TGL__HAS_THRESHOLD},
-        {"softmax_diff", TGL__HAS_SOFTMAX},
-        {"softmax_sum", TGL__HAS_SOFTMAX},
-        {"exp_table", TGL__HAS_SOFTMAX},
-        {"inv_table", TGL__HAS_SOFTMAX},
-        {"scale", TGL__HAS_SCALE},
-        {"scale_type", TGL__HAS_SCALE},
-        {"begin", TGL__HAS_BEGIN},
-    };
-    enum { N = sizeof known / sizeof known[0] };
-    const char *keys[N];
-    size_t n = 0;
-    unsigned has = tgl__graph_op_info_of(r->node.op)->members;
-    for (size_t i = 0; i < N; i++)
-        if (known[i].members == 0 || known[i].members & has)
-            keys[n++] = known[i].key;
+    enum { N_COMMON = 9, ROOM = 64 };
+    const char *keys[ROOM] = {"name",   "op",    "n_element", "inputs", "out",
+                              "labels", "slots", "shape",     "note"};
+    size_t n = N_COMMON;
+    for (size_t i = 0; i < tgl__n_member && n < ROOM; i++)
+        if (tgl__has_member(&r->node, &tgl__members[i]))
+            keys[n++] = tgl__members[i].key;
     return tgl__json_only_keys(r->json, keys, n, r->where, r->err);
 }
 
@@ -388,6 +375,8 @@ static tgl_status read_node(node_reader *r)
     TGL_TRY(read_out(r));
     TGL_TRY(read_labels(r));
     TGL_TRY(read_slots(r));
+    TGL_TRY(read_shape(r));
+    r->node.note = tgl__json_string(tgl__json_get(r->json, "note"), NULL);
     return read_members(r);
 }
 

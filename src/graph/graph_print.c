@@ -2,8 +2,8 @@
  * and scale. Members at their defaults are left out, so that one graph has one text. */
 #include <string.h>
 
-#include "base/error.h"
-#include "graph/graph.h"
+#include "graph/member.h"
+#include "graph/op.h"
 
 static tgl_json *type_text(tgl_type type)
 {
@@ -71,51 +71,28 @@ static bool put_head(tgl_json *json, const tgl_graph *graph, const tgl_node *nod
     return ok;
 }
 
+static tgl_json *index_list(const uint32_t *indices, size_t n)
+{
+    tgl_json *list = tgl__json_array();
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = tgl__json_append(
+            list, tgl__json_new_int(indices[i] == UINT32_MAX ? -1 : (int64_t)indices[i]));
+    if (!ok)
+        tgl__json_free(list);
+    return ok ? list : NULL;
+}
+
+/* A key that two kinds of nodes have stands once in a node's list. */
 static bool put_slots(tgl_json *json, const tgl_node *node)
 {
-    const struct {
-        uint8_t set;
-        const char *name;
-    } slots[] = {{node->slot_bias, "bias"},           {node->slot_offset, "offset"},
-                 {node->slot_scale, "scale"},         {node->slot_shift, "shift"},
-                 {node->slot_threshold, "threshold"}, {node->slot_weights, "weights"}};
-    const char *names[6];
+    const char *names[16];
     size_t n = 0;
-    for (size_t i = 0; i < 6; i++)
-        if (slots[i].set)
-            names[n++] = slots[i].name;
+    for (size_t i = 0; i < tgl__n_member && n < 16; i++)
+        if (tgl__has_member(node, &tgl__members[i]) &&
+            tgl__is_slot(node, &tgl__members[i]))
+            names[n++] = tgl__members[i].key;
     return n == 0 || tgl__json_put(json, "slots", text_list(names, n));
-}
-
-static bool put_scaling(tgl_json *json, const tgl_node *node)
-{
-    const int64_t bounds[2] = {node->shift_lo, node->shift_hi};
-    bool ok = tgl__json_put(json, "offset", code_list(node->offset, node->n_element)) &&
-              tgl__json_put(json, "offset_type", type_text(node->offset_type)) &&
-              tgl__json_put(json, "shift", code_list(node->shift, node->n_element)) &&
-              tgl__json_put(json, "cast", quant_text(&node->cast));
-    if (ok && node->slot_shift)
-        ok = tgl__json_put(json, "shift_bounds", code_list(bounds, 2));
-    return ok;
-}
-
-static bool put_weights(tgl_json *json, const tgl_graph *graph, const tgl_node *node)
-{
-    uint32_t n_in = tgl__node_n_in(graph, node);
-    bool ok =
-        tgl__json_put(json, "weights", code_rows(node->weights, node->n_element, n_in)) &&
-        tgl__json_put(json, "weight_type", type_text(node->weight_type)) &&
-        tgl__json_put(json, "term_exact", tgl__json_new_bool(node->term_exact));
-    if (ok && node->bias)
-        ok = tgl__json_put(json, "bias", code_list(node->bias, node->n_element)) &&
-             tgl__json_put(json, "bias_type", type_text(node->bias_type));
-    if (ok && node->order) {
-        tgl_json *order = tgl__json_array();
-        for (uint32_t j = 0; ok && j < n_in; j++)
-            ok = tgl__json_append(order, tgl__json_new_int(node->order[j]));
-        ok = tgl__json_put(json, "order", order) && ok;
-    }
-    return ok;
 }
 
 static tgl_json *table_json(const tgl_graph_table *table)
@@ -128,37 +105,68 @@ static tgl_json *table_json(const tgl_graph_table *table)
     return ok ? json : NULL;
 }
 
-static bool put_softmax(tgl_json *json, const tgl_node *node)
+static tgl_json *bounds_json(const int32_t *bounds)
 {
-    return tgl__json_put(json, "softmax_diff", quant_text(&node->softmax_diff)) &&
-           tgl__json_put(json, "softmax_sum", quant_text(&node->softmax_sum)) &&
-           tgl__json_put(json, "exp_table", table_json(&node->exp_table)) &&
-           tgl__json_put(json, "inv_table", table_json(&node->inv_table));
+    const int64_t codes[2] = {bounds[0], bounds[1]};
+    return code_list(codes, 2);
+}
+
+/* NULL: out of memory. */
+static tgl_json *value_json(const tgl_graph *graph, const tgl_node *node,
+                            const tgl__member *m, size_t n)
+{
+    const void *field = tgl__const_field(node, m->field);
+    tgl__dense_shape shape;
+    switch (m->kind) {
+    case TGL__CODES:
+        return code_list(*(const int64_t *const *)field, n);
+    case TGL__MATRIX:
+        (void)tgl__dense_shape_of(&shape, graph, node);
+        return code_rows(*(const int64_t *const *)field,
+                         (size_t)shape.sets * shape.fan_out, shape.fan_in);
+    case TGL__INDICES:
+        return index_list(*(const uint32_t *const *)field, n);
+    case TGL__TYPE:
+        return type_text(*(const tgl_type *)field);
+    case TGL__QUANT:
+        return quant_text(field);
+    case TGL__FLAG:
+        return tgl__json_new_bool(*(const uint8_t *)field);
+    case TGL__NUMBER:
+        return tgl__json_new_int(*(const uint32_t *)field);
+    case TGL__BOUNDS:
+        return bounds_json(field);
+    case TGL__LOOKUP_TABLE:
+        return table_json(field);
+    }
+    return NULL;
+}
+
+static bool is_absent(const tgl_node *node, const tgl__member *m)
+{
+    const void *field = tgl__const_field(node, m->field);
+    if (!m->may_be_absent)
+        return false;
+    if (m->kind == TGL__NUMBER)
+        return *(const uint32_t *)field == m->absent;
+    return *(const void *const *)field == NULL;
 }
 
 static bool put_node(tgl_json *json, const tgl_graph *graph, const tgl_node *node)
 {
-    unsigned has = tgl__graph_op_info_of(node->op)->members;
     bool ok = put_head(json, graph, node) && put_slots(json, node);
-    if (ok && has & TGL__HAS_SCALING)
-        ok = put_scaling(json, node);
-    if (ok && has & TGL__HAS_WEIGHTS)
-        ok = put_weights(json, graph, node);
-    if (ok && has & TGL__HAS_TERM)
-        ok = tgl__json_put(json, "term", quant_text(&node->term));
-    if (ok && has & TGL__HAS_ACC)
-        ok = tgl__json_put(json, "acc", quant_text(&node->acc));
-    if (ok && has & TGL__HAS_THRESHOLD)
-        ok = tgl__json_put(json, "threshold",
-                           code_list(node->threshold, node->n_element)) &&
-             tgl__json_put(json, "threshold_type", type_text(node->threshold_type));
-    if (ok && has & TGL__HAS_SOFTMAX)
-        ok = put_softmax(json, node);
-    if (ok && has & TGL__HAS_SCALE)
-        ok = tgl__json_put(json, "scale", code_list(node->weights, node->n_element)) &&
-             tgl__json_put(json, "scale_type", type_text(node->weight_type));
-    if (ok && has & TGL__HAS_BEGIN)
-        ok = tgl__json_put(json, "begin", tgl__json_new_int(node->begin));
+    if (ok && node->shape)
+        ok = tgl__json_put(json, "shape", index_list(node->shape, node->rank));
+    if (ok && node->note)
+        ok = tgl__json_put(json, "note", tgl__json_new_string(node->note));
+    for (size_t i = 0; ok && i < tgl__n_member; i++) {
+        const tgl__member *m = &tgl__members[i];
+        size_t n;
+        if (!tgl__member_applies(node, m) || is_absent(node, m))
+            continue;
+        ok = tgl__member_size(&n, graph, node, m) &&
+             tgl__json_put(json, m->key, value_json(graph, node, m, n));
+    }
     return ok;
 }
 

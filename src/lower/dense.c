@@ -43,7 +43,8 @@ static tgl_interval bias_range(const tgl_node *node, uint32_t row)
     return (tgl_interval){node->bias[row], node->bias[row], node->bias_type.frac};
 }
 
-/* Adds one row to the plan; false when a bound leaves 126 bits. */
+/* Adds one row of weights over these arguments to the plan; false when a bound leaves 126
+ * bits. */
 static bool plan_row(plan *p, const tgl__lowering *l, const uint32_t *args, uint32_t n_in,
                      uint32_t row)
 {
@@ -70,20 +71,25 @@ static bool plan_row(plan *p, const tgl__lowering *l, const uint32_t *args, uint
     return true;
 }
 
+/* One affine for all `rows` of a set: the plan holds whatever row it is. `args` begins at
+ * the set's first argument. */
 static plan_kind make_plan(plan *p, const tgl__lowering *l, const uint32_t *args,
-                           uint32_t n_in)
+                           const tgl__dense_shape *shape, uint32_t set)
 {
     const tgl_node *node = l->node;
+    uint32_t n_in = shape->fan_in, step = shape->sets * n_in;
     *p = (plan){.frac = node->bias ? node->bias_type.frac : INT16_MIN};
-    for (uint32_t j = 0; j < n_in; j++) {
-        int frac = l->range[args[j]].frac + node->weight_type.frac;
-        p->frac = frac > p->frac ? frac : p->frac;
-    }
+    for (uint32_t r = 0; r < shape->rows; r++)
+        for (uint32_t j = 0; j < n_in; j++) {
+            int frac = l->range[args[r * step + j]].frac + node->weight_type.frac;
+            p->frac = frac > p->frac ? frac : p->frac;
+        }
     if (p->frac > node->acc.type.frac)
         return AS_WRITTEN;
-    for (uint32_t i = 0; i < node->n_element; i++)
-        if (!plan_row(p, l, args, n_in, i))
-            return AS_WRITTEN;
+    for (uint32_t r = 0; r < shape->rows; r++)
+        for (uint32_t i = 0; i < shape->fan_out; i++)
+            if (!plan_row(p, l, args + r * step, n_in, set * shape->fan_out + i))
+                return AS_WRITTEN;
     if (!p->term_overflows && !p->sum_overflows)
         return EXACT;
     bool wraps = node->acc.overflow == TGL_WRAP &&
@@ -123,50 +129,65 @@ static tgl_status make_slots(tgl__lowering *l, tgl_affine *affine)
     return TGL_OK;
 }
 
-/* A constant bias finer than the accumulator: its first conversion is done here. */
+/* A constant bias finer than the accumulator: its first conversion is done here. `bias`
+ * has room for n_out codes. */
 static void convert_bias(tgl_affine *affine, const tgl_node *node, int64_t *bias)
 {
     if (!affine->bias || node->bias_type.frac <= affine->acc.type.frac)
         return;
     for (uint32_t i = 0; i < affine->n_out; i++)
-        bias[i] = tgl_quantise(node->bias[i], node->bias_type.frac, &node->acc);
+        bias[i] = tgl_quantise(affine->bias[i], node->bias_type.frac, &node->acc);
     affine->bias = bias;
     affine->bias_type = node->acc.type;
 }
 
-static tgl_status emit_dense(tgl__lowering *l, uint32_t *result, const uint32_t *args,
-                             uint32_t n_in, int64_t *bias)
+typedef struct dense {
+    tgl__dense_shape shape;
+    uint32_t *args; /* all inputs */
+    int64_t *bias;  /* (fan_out) room */
+} dense;
+
+/* The affine of one set as the program has it. */
+static plan_kind make_affine(tgl_affine *affine, const tgl__lowering *l, const dense *d,
+                             uint32_t set)
 {
     const tgl_node *node = l->node;
+    const tgl__dense_shape *shape = &d->shape;
+    size_t first = (size_t)set * shape->fan_out;
     plan p;
-    plan_kind kind = make_plan(&p, l, args, n_in);
-    tgl_affine affine = {.n_in = n_in,
-                         .n_out = node->n_element,
-                         .weight_type = node->weight_type,
-                         .weights = node->weights,
-                         .weight_slot = TGL_NONE,
-                         .bias = node->bias,
-                         .bias_type = node->bias_type,
-                         .bias_slot = TGL_NONE,
-                         .term_exact = node->term_exact,
-                         .term = node->term,
-                         .acc = node->acc,
-                         .order = node->order};
+    plan_kind kind = make_plan(&p, l, d->args + set * shape->fan_in, shape, set);
     tgl_type type;
+    *affine = (tgl_affine){.n_in = shape->fan_in,
+                           .n_out = shape->fan_out,
+                           .weight_type = node->weight_type,
+                           .weights = node->weights + first * shape->fan_in,
+                           .weight_slot = TGL_NONE,
+                           .bias = node->bias ? node->bias + first : NULL,
+                           .bias_type = node->bias_type,
+                           .bias_slot = TGL_NONE,
+                           .term_exact = node->term_exact,
+                           .term = node->term,
+                           .acc = node->acc,
+                           .order = node->order};
     if (kind != AS_WRITTEN && exact_type(&type, &p, node->acc.type.frac)) {
-        affine.term_exact = 1;
-        affine.acc = affine.term = (tgl_quant){type, TGL_TRN, TGL_WRAP};
-        affine.order = NULL;
-    } else {
-        kind = AS_WRITTEN;
-        convert_bias(&affine, node, bias);
+        affine->term_exact = 1;
+        affine->acc = affine->term = (tgl_quant){type, TGL_TRN, TGL_WRAP};
+        affine->order = NULL;
+        return kind;
     }
-    uint32_t number, first;
-    TGL_TRY(make_slots(l, &affine));
-    TGL_TRY(tgl_program_add_affine(l->program, &affine, &number, l->err));
-    TGL_TRY(tgl__emit_affine(l, &first, number, args, &affine));
-    for (uint32_t i = 0; i < node->n_element; i++) {
-        uint32_t value = first + i;
+    convert_bias(affine, node, d->bias);
+    return AS_WRITTEN;
+}
+
+static tgl_status emit_row(tgl__lowering *l, uint32_t *result, const dense *d,
+                           const tgl_affine *affine, plan_kind kind, uint32_t number,
+                           uint32_t part)
+{
+    const tgl_node *node = l->node;
+    uint32_t first;
+    TGL_TRY(tgl__emit_affine(l, &first, number, d->args + part * affine->n_in, affine));
+    for (uint32_t o = 0; o < affine->n_out; o++) {
+        uint32_t value = first + o, i = part * affine->n_out + o;
         l->element = (int32_t)i;
         if (kind == MODULAR)
             TGL_TRY(tgl__emit_cast(l, &value, value, &node->acc, "wrap"));
@@ -176,17 +197,34 @@ static tgl_status emit_dense(tgl__lowering *l, uint32_t *result, const uint32_t 
     return TGL_OK;
 }
 
+static tgl_status emit_dense(tgl__lowering *l, uint32_t *result, const dense *d)
+{
+    for (uint32_t set = 0; set < d->shape.sets; set++) {
+        tgl_affine affine;
+        uint32_t number;
+        plan_kind kind = make_affine(&affine, l, d, set);
+        TGL_TRY(make_slots(l, &affine));
+        TGL_TRY(tgl_program_add_affine(l->program, &affine, &number, l->err));
+        for (uint32_t row = 0; row < d->shape.rows; row++)
+            TGL_TRY(
+                emit_row(l, result, d, &affine, kind, number, row * d->shape.sets + set));
+    }
+    return TGL_OK;
+}
+
 tgl_status tgl__lower_dense(tgl__lowering *l, uint32_t *result)
 {
     uint32_t n_in = tgl_graph_node(l->graph, l->node->inputs[0])->n_element;
-    uint32_t *args = tgl__calloc(n_in, sizeof *args);
-    int64_t *bias = tgl__calloc(l->node->n_element, sizeof *bias);
-    tgl_status status = args && bias ? TGL_OK : tgl__fail_nomem(l->err);
-    for (uint32_t j = 0; args && j < n_in; j++)
-        args[j] = tgl__input(l, 0, j);
+    dense d;
+    (void)tgl__dense_shape_of(&d.shape, l->graph, l->node);
+    d.args = tgl__calloc(n_in, sizeof *d.args);
+    d.bias = tgl__calloc(d.shape.fan_out, sizeof *d.bias);
+    tgl_status status = d.args && d.bias ? TGL_OK : tgl__fail_nomem(l->err);
+    for (uint32_t j = 0; d.args && j < n_in; j++)
+        d.args[j] = tgl__input(l, 0, j);
     if (status == TGL_OK)
-        status = emit_dense(l, result, args, n_in, bias);
-    tgl__free(args);
-    tgl__free(bias);
+        status = emit_dense(l, result, &d);
+    tgl__free(d.args);
+    tgl__free(d.bias);
     return status;
 }

@@ -121,6 +121,35 @@ tgl_status tgl__emit_select(tgl__lowering *l, uint32_t *out, uint32_t c, uint32_
     return emit(l, out, &op, &range, role);
 }
 
+static bool is_above(const tgl_interval *i, tgl_wide bound)
+{
+    return i->lo < -bound || i->hi >= bound;
+}
+
+/* The bounds of src/program/verify.c: the power of two above both, from 0 where no sign
+ * can be set; and-ing with what is not negative never exceeds that. */
+tgl_status tgl__emit_bitwise(tgl__lowering *l, uint32_t *out, tgl_opcode code, uint32_t a,
+                             uint32_t b, const char *role)
+{
+    const tgl_interval *x = &l->range[a], *y = &l->range[b];
+    tgl_wide bound = 1;
+    while (is_above(x, bound) || is_above(y, bound))
+        bound *= 2;
+    bool x_low = x->lo >= 0, y_low = y->lo >= 0;
+    tgl_interval range = {x_low && y_low ? 0 : -bound, bound - 1, x->frac};
+    if (code == TGL_OP_AND && (x_low || y_low)) {
+        range.lo = 0;
+        range.hi = !x_low ? y->hi : !y_low ? x->hi : x->hi < y->hi ? x->hi : y->hi;
+    }
+    if (code == TGL_OP_OR && (x->hi < 0 || y->hi < 0))
+        range.hi = -1;
+    tgl_op op = {
+        .code = code, .n_arg = 2, .args = (const uint32_t[]){a, b}, .ref = TGL_NONE};
+    if (!tgl__interval_type(&op.type, &range))
+        return fail_width(l, role);
+    return emit(l, out, &op, &range, role);
+}
+
 tgl_status tgl__emit_shift(tgl__lowering *l, uint32_t *out, uint32_t a, int left,
                            const char *role)
 {
@@ -165,10 +194,14 @@ tgl_status tgl__emit_table(tgl__lowering *l, uint32_t *out, uint32_t table,
 {
     const tgl_table_data *t = tgl_program_table(l->program, table);
     const tgl_interval *at = &l->range[index];
-    tgl_interval range = {t->codes[at->lo], t->codes[at->lo], t->type.frac};
-    for (tgl_wide i = at->lo; i <= at->hi; i++) {
+    tgl_interval range = {INT64_MAX, INT64_MIN, t->type.frac};
+    for (tgl_wide i = at->lo; t->slot == TGL_NONE && i <= at->hi; i++) {
         range.lo = t->codes[i] < range.lo ? t->codes[i] : range.lo;
         range.hi = t->codes[i] > range.hi ? t->codes[i] : range.hi;
+    }
+    if (t->slot != TGL_NONE) {
+        range.lo = tgl_program_slot(l->program, t->slot)->lo;
+        range.hi = tgl_program_slot(l->program, t->slot)->hi;
     }
     tgl_op op = {
         .code = TGL_OP_TABLE, .type = t->type, .n_arg = 1, .args = &index, .ref = table};

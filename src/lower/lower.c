@@ -94,25 +94,60 @@ static tgl_status relu_element(tgl__lowering *l, uint32_t *out, uint32_t j)
     return tgl__emit_cast(l, out, x, out_of(l->node, j), "cast");
 }
 
-static tgl_status lower_each(tgl__lowering *l, uint32_t *result)
+static tgl_status quantise_element(tgl__lowering *l, uint32_t *out, uint32_t j)
 {
-    const tgl_node *node = l->node;
-    uint32_t which = 0, first = 0;
-    for (uint32_t j = 0; j < node->n_element; j++) {
+    return tgl__emit_cast(l, out, tgl__input(l, 0, j), out_of(l->node, j), "cast");
+}
+
+static tgl_status slice_element(tgl__lowering *l, uint32_t *out, uint32_t j)
+{
+    return tgl__emit_cast(l, out, tgl__input(l, 0, l->node->begin + j),
+                          out_of(l->node, j), "cast");
+}
+
+static tgl_status rescale_element(tgl__lowering *l, uint32_t *out, uint32_t j)
+{
+    uint32_t x;
+    TGL_TRY(
+        tgl__emit_shift(l, &x, tgl__input(l, 0, j), -(int)l->node->shift[j], "rescaled"));
+    return tgl__emit_cast(l, out, x, out_of(l->node, j), "cast");
+}
+
+static tgl_status constant_element(tgl__lowering *l, uint32_t *out, uint32_t j)
+{
+    return tgl__emit_const(l, out, l->node->codes[j], out_of(l->node, j)->type,
+                           "constant");
+}
+
+/* Element `place` of all inputs one after the other. */
+static tgl_status take_place(tgl__lowering *l, uint32_t *out, uint32_t j, uint32_t place)
+{
+    uint32_t which, element;
+    tgl__node_source(&which, &element, l->graph, l->node, place);
+    return tgl__emit_cast(l, out, tgl__input(l, which, element), out_of(l->node, j),
+                          "cast");
+}
+
+static tgl_status concat_element(tgl__lowering *l, uint32_t *out, uint32_t j)
+{
+    return take_place(l, out, j, j);
+}
+
+static tgl_status rearrange_element(tgl__lowering *l, uint32_t *out, uint32_t j)
+{
+    if (l->node->indices[j] != TGL_GRAPH_ZERO)
+        return take_place(l, out, j, l->node->indices[j]);
+    tgl_type type = out_of(l->node, j)->type;
+    return tgl__emit_const(l, out, 0, type, "padding");
+}
+
+typedef tgl_status lower_element(tgl__lowering *l, uint32_t *out, uint32_t j);
+
+static tgl_status lower_each(tgl__lowering *l, uint32_t *result, lower_element *element)
+{
+    for (uint32_t j = 0; j < l->node->n_element; j++) {
         l->element = (int32_t)j;
-        if (node->op == TGL_GRAPH_RELU) {
-            TGL_TRY(relu_element(l, &result[j], j));
-            continue;
-        }
-        uint32_t x;
-        if (node->op == TGL_GRAPH_CONCAT) {
-            while (j - first >= tgl_graph_node(l->graph, node->inputs[which])->n_element)
-                first += tgl_graph_node(l->graph, node->inputs[which++])->n_element;
-            x = tgl__input(l, which, j - first);
-        } else {
-            x = tgl__input(l, 0, j + (node->op == TGL_GRAPH_SLICE ? node->begin : 0));
-        }
-        TGL_TRY(tgl__emit_cast(l, &result[j], x, out_of(node, j), "cast"));
+        TGL_TRY(element(l, &result[j], j));
     }
     return TGL_OK;
 }
@@ -138,53 +173,105 @@ static tgl_status lower_threshold(tgl__lowering *l, uint32_t *result)
     return TGL_OK;
 }
 
-static tgl_status lower_output_scale(tgl__lowering *l, uint32_t *result)
+/* ---- factors ---- */
+
+typedef struct factor_slots {
+    uint32_t weights, bias; /* TGL_NONE: constants */
+} factor_slots;
+
+static tgl_status make_factor_slots(tgl__lowering *l, factor_slots *slots)
 {
     const tgl_node *node = l->node;
-    tgl_type type = node->weight_type;
-    uint32_t slot = TGL_NONE, by, product;
-    if (node->slot_scale)
-        TGL_TRY(tgl__make_slot(l, &slot, "scale", TGL_SLOT_OUTPUT_SCALE, type,
-                               tgl_type_min(type), tgl_type_max(type), node->n_element,
+    tgl_type w = node->weight_type, b = node->bias_type;
+    bool scale = node->op == TGL_GRAPH_OUTPUT_SCALE;
+    if (scale ? node->slot_scale : node->slot_weights)
+        TGL_TRY(tgl__make_slot(l, &slots->weights, scale ? "scale" : "weights",
+                               scale ? TGL_SLOT_OUTPUT_SCALE : TGL_SLOT_WEIGHTS, w,
+                               tgl_type_min(w), tgl_type_max(w), node->n_element,
                                node->weights));
+    if (!node->slot_bias)
+        return TGL_OK;
+    return tgl__make_slot(l, &slots->bias, "bias", TGL_SLOT_BIAS, b, tgl_type_min(b),
+                          tgl_type_max(b), node->n_element, node->bias);
+}
+
+static tgl_status factor(tgl__lowering *l, uint32_t *out, uint32_t slot, uint32_t j,
+                         int64_t code, tgl_type type, const char *role)
+{
+    return slot == TGL_NONE ? tgl__emit_const(l, out, code, type, role)
+                            : tgl__emit_param(l, out, slot, j, role);
+}
+
+/* OUTPUT_SCALE and SCALE_BIAS. */
+static tgl_status lower_factors(tgl__lowering *l, uint32_t *result)
+{
+    const tgl_node *node = l->node;
+    const char *role = node->op == TGL_GRAPH_OUTPUT_SCALE ? "scale" : "weight";
+    factor_slots slots = {TGL_NONE, TGL_NONE};
+    TGL_TRY(make_factor_slots(l, &slots));
     for (uint32_t j = 0; j < node->n_element; j++) {
+        uint32_t by, value;
         l->element = (int32_t)j;
-        if (node->slot_scale)
-            TGL_TRY(tgl__emit_param(l, &by, slot, j, "scale"));
-        else
-            TGL_TRY(tgl__emit_const(l, &by, node->weights[j], type, "scale"));
         TGL_TRY(
-            tgl__emit_two(l, &product, TGL_OP_MUL, tgl__input(l, 0, j), by, "product"));
-        TGL_TRY(tgl__emit_cast(l, &result[j], product, out_of(node, j), "cast"));
+            factor(l, &by, slots.weights, j, node->weights[j], node->weight_type, role));
+        TGL_TRY(tgl__emit_two(l, &value, TGL_OP_MUL, tgl__input(l, 0, j), by, "product"));
+        if (node->bias) {
+            TGL_TRY(
+                factor(l, &by, slots.bias, j, node->bias[j], node->bias_type, "bias"));
+            TGL_TRY(tgl__emit_two(l, &value, TGL_OP_ADD, value, by, "sum"));
+        }
+        TGL_TRY(tgl__emit_cast(l, &result[j], value, out_of(node, j), "cast"));
     }
     return TGL_OK;
 }
 
+/* ---- all operators: a whole node, or the same for each element ---- */
+
+typedef struct lowering_of {
+    tgl_status (*node)(tgl__lowering *l, uint32_t *result);
+    lower_element *element;
+} lowering_of;
+
+static const lowering_of lowerings[] = {
+    [TGL_GRAPH_INPUT] = {lower_input, NULL},
+    [TGL_GRAPH_SCALE] = {lower_scale, NULL},
+    [TGL_GRAPH_QUANTISE] = {NULL, quantise_element},
+    [TGL_GRAPH_DENSE] = {tgl__lower_dense, NULL},
+    [TGL_GRAPH_RELU] = {NULL, relu_element},
+    [TGL_GRAPH_ARGMAX] = {tgl__lower_argmax, NULL},
+    [TGL_GRAPH_SUM_SQUARES] = {tgl__lower_sum_squares, NULL},
+    [TGL_GRAPH_THRESHOLD] = {lower_threshold, NULL},
+    [TGL_GRAPH_SOFTMAX] = {tgl__lower_softmax, NULL},
+    [TGL_GRAPH_OUTPUT_SCALE] = {lower_factors, NULL},
+    [TGL_GRAPH_CONCAT] = {NULL, concat_element},
+    [TGL_GRAPH_SLICE] = {NULL, slice_element},
+    [TGL_GRAPH_CONSTANT] = {NULL, constant_element},
+    [TGL_GRAPH_REARRANGE] = {NULL, rearrange_element},
+    [TGL_GRAPH_ADD] = {tgl__lower_pair, NULL},
+    [TGL_GRAPH_SUBTRACT] = {tgl__lower_pair, NULL},
+    [TGL_GRAPH_MULTIPLY] = {tgl__lower_pair, NULL},
+    [TGL_GRAPH_MINIMUM] = {tgl__lower_pair, NULL},
+    [TGL_GRAPH_MAXIMUM] = {tgl__lower_pair, NULL},
+    [TGL_GRAPH_COMPARE] = {tgl__lower_pair, NULL},
+    [TGL_GRAPH_SELECT] = {tgl__lower_select, NULL},
+    [TGL_GRAPH_SCALE_BIAS] = {lower_factors, NULL},
+    [TGL_GRAPH_RESCALE] = {NULL, rescale_element},
+    [TGL_GRAPH_LOOKUP] = {tgl__lower_lookup, NULL},
+    [TGL_GRAPH_REDUCE_SUM] = {tgl__lower_reduce, NULL},
+    [TGL_GRAPH_REDUCE_MAX] = {tgl__lower_reduce, NULL},
+    [TGL_GRAPH_REDUCE_MIN] = {tgl__lower_reduce, NULL},
+    [TGL_GRAPH_AND] = {tgl__lower_pair, NULL},
+    [TGL_GRAPH_OR] = {tgl__lower_pair, NULL},
+    [TGL_GRAPH_XOR] = {tgl__lower_pair, NULL},
+};
+
 static tgl_status lower_node(tgl__lowering *l, uint32_t *result)
 {
-    switch (l->node->op) {
-    case TGL_GRAPH_INPUT:
-        return lower_input(l, result);
-    case TGL_GRAPH_SCALE:
-        return lower_scale(l, result);
-    case TGL_GRAPH_QUANTISE:
-    case TGL_GRAPH_RELU:
-    case TGL_GRAPH_CONCAT:
-    case TGL_GRAPH_SLICE:
-        return lower_each(l, result);
-    case TGL_GRAPH_DENSE:
-        return tgl__lower_dense(l, result);
-    case TGL_GRAPH_ARGMAX:
-        return tgl__lower_argmax(l, result);
-    case TGL_GRAPH_SUM_SQUARES:
-        return tgl__lower_sum_squares(l, result);
-    case TGL_GRAPH_THRESHOLD:
-        return lower_threshold(l, result);
-    case TGL_GRAPH_SOFTMAX:
-        return tgl__lower_softmax(l, result);
-    case TGL_GRAPH_OUTPUT_SCALE:
-        return lower_output_scale(l, result);
-    }
+    unsigned op = (unsigned)l->node->op;
+    if (op < sizeof lowerings / sizeof lowerings[0] && lowerings[op].node)
+        return lowerings[op].node(l, result);
+    if (op < sizeof lowerings / sizeof lowerings[0] && lowerings[op].element)
+        return lower_each(l, result, lowerings[op].element);
     return tgl__fail(l->err, TGL_EUNSUPPORTED, "node '%s': unknown operator %d",
                      l->node->name, (int)l->node->op);
 }

@@ -38,6 +38,9 @@ tgl_status tgl__emit_compare(tgl__lowering *l, uint32_t *out, tgl_relation relat
                              uint32_t a, uint32_t b, const char *role);
 tgl_status tgl__emit_select(tgl__lowering *l, uint32_t *out, uint32_t c, uint32_t a,
                             uint32_t b, const char *role);
+/* AND, OR, XOR of values on one binary point. */
+tgl_status tgl__emit_bitwise(tgl__lowering *l, uint32_t *out, tgl_opcode code, uint32_t a,
+                             uint32_t b, const char *role);
 tgl_status tgl__emit_shift(tgl__lowering *l, uint32_t *out, uint32_t a, int left,
                            const char *role);
 tgl_status tgl__emit_shift_value(tgl__lowering *l, uint32_t *out, uint32_t a, uint32_t b,
@@ -59,11 +62,22 @@ tgl_status tgl__make_slot(tgl__lowering *l, uint32_t *number, const char *member
                           tgl_slot_kind kind, tgl_type type, int64_t lo, int64_t hi,
                           uint32_t count, const int64_t *defaults);
 
+/* A table named "<node>.<member>"; `slot` TGL_NONE: constant. */
+tgl_status tgl__add_table(tgl__lowering *l, uint32_t *number, const char *member,
+                          const tgl_graph_table *table, uint32_t slot);
+/* The entry at the top bits of x's code, whose type is `type`. */
+tgl_status tgl__look_up(tgl__lowering *l, uint32_t *out, uint32_t table, uint32_t x,
+                        tgl_type type, const char *role);
+
 /* Operators; each fills result[] of its node's elements. */
 tgl_status tgl__lower_dense(tgl__lowering *l, uint32_t *result);
 tgl_status tgl__lower_softmax(tgl__lowering *l, uint32_t *result);
 tgl_status tgl__lower_argmax(tgl__lowering *l, uint32_t *result);
 tgl_status tgl__lower_sum_squares(tgl__lowering *l, uint32_t *result);
+tgl_status tgl__lower_reduce(tgl__lowering *l, uint32_t *result);
+tgl_status tgl__lower_pair(tgl__lowering *l, uint32_t *result);
+tgl_status tgl__lower_select(tgl__lowering *l, uint32_t *result);
+tgl_status tgl__lower_lookup(tgl__lowering *l, uint32_t *result);
 /* `terms` summed as a balanced tree, each partial sum converted to `acc`. */
 tgl_status tgl__lower_tree(tgl__lowering *l, uint32_t *out, const uint32_t *terms,
                            uint32_t n, const tgl_quant *acc);

@@ -1,7 +1,4 @@
 /* Operators that fold many elements into few: trees of sums and maxima, softmax. */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "base/memory.h"
 #include "lower/lower.h"
@@ -28,29 +25,31 @@ tgl_status tgl__lower_tree(tgl__lowering *l, uint32_t *out, const uint32_t *term
     return tgl__emit_cast(l, out, sum, acc, "accumulator");
 }
 
-/* The node's first input, all on the finest binary point. Release with tgl__free. */
-static tgl_status aligned_inputs(tgl__lowering *l, uint32_t **out, uint32_t *n)
+/* Elements [first, first + n) of the node's first input, all on the finest binary point
+ * of theirs. */
+static tgl_status aligned_inputs(tgl__lowering *l, uint32_t *values, uint32_t first,
+                                 uint32_t n)
 {
-    *n = tgl_graph_node(l->graph, l->node->inputs[0])->n_element;
-    uint32_t *values = tgl__calloc(*n, sizeof *values);
-    if (!values)
-        return tgl__fail_nomem(l->err);
-    int frac = l->range[tgl__input(l, 0, 0)].frac;
-    for (uint32_t i = 0; i < *n; i++) {
-        values[i] = tgl__input(l, 0, i);
+    int frac = l->range[tgl__input(l, 0, first)].frac;
+    for (uint32_t i = 0; i < n; i++) {
+        values[i] = tgl__input(l, 0, first + i);
         frac = l->range[values[i]].frac > frac ? l->range[values[i]].frac : frac;
     }
-    tgl_status status = TGL_OK;
-    for (uint32_t i = 0; i < *n && status == TGL_OK; i++) {
-        l->element = (int32_t)i;
-        status = tgl__emit_align(l, &values[i], values[i], frac, "align");
+    for (uint32_t i = 0; i < n; i++) {
+        l->element = (int32_t)(first + i);
+        TGL_TRY(tgl__emit_align(l, &values[i], values[i], frac, "align"));
     }
-    if (status != TGL_OK) {
-        tgl__free(values);
-        return status;
-    }
-    *out = values;
     return TGL_OK;
+}
+
+static uint32_t input_size(const tgl__lowering *l)
+{
+    return tgl_graph_node(l->graph, l->node->inputs[0])->n_element;
+}
+
+static const tgl_quant *out_of(const tgl_node *node, uint32_t j)
+{
+    return &node->out[node->n_out == 1 ? 0 : j];
 }
 
 /* Value and index of the first maximum of values[first … first + n). */
@@ -74,10 +73,14 @@ static tgl_status first_maximum(tgl__lowering *l, uint32_t *value, uint32_t *ind
 
 tgl_status tgl__lower_argmax(tgl__lowering *l, uint32_t *result)
 {
-    uint32_t *values, n, value, index;
-    TGL_TRY(aligned_inputs(l, &values, &n));
+    uint32_t n = input_size(l), value, index = 0;
+    uint32_t *values = tgl__calloc(n, sizeof *values);
+    if (!values)
+        return tgl__fail_nomem(l->err);
+    tgl_status status = aligned_inputs(l, values, 0, n);
     l->element = 0;
-    tgl_status status = first_maximum(l, &value, &index, values, 0, n);
+    if (status == TGL_OK)
+        status = first_maximum(l, &value, &index, values, 0, n);
     tgl__free(values);
     TGL_TRY(status);
     return tgl__emit_cast(l, result, index, &l->node->out[0], "cast");
@@ -105,99 +108,131 @@ out:
     return status;
 }
 
-/* ---- softmax ---- */
+/* ---- groups ---- */
 
-static tgl_status add_table(tgl__lowering *l, uint32_t *number, const char *member,
-                            const tgl_graph_table *table)
-{
-    char name[256];
-    int n = snprintf(name, sizeof name, "%s.%s", l->node->name, member);
-    if (n < 0 || (size_t)n >= sizeof name)
-        return tgl__fail(l->err, TGL_ELIMIT, "node '%.60s': the name is too long",
-                         l->node->name);
-    tgl_table_data data = {name, table->type, table->count, table->codes, TGL_NONE};
-    return tgl_program_add_table(l->program, &data, number, l->err);
-}
-
-/* The entry at the top bits of x's code, as two's complement: dropping the low bits and
- * wrapping into an unsigned type is exactly that. */
-static tgl_status look_up(tgl__lowering *l, uint32_t *out, uint32_t table, uint32_t x,
-                          tgl_type type, const char *role)
-{
-    uint32_t count = tgl_program_table(l->program, table)->count, index;
-    uint8_t bits = 0;
-    while (bits < 31 && (UINT32_C(1) << bits) < count)
-        bits++;
-    if (bits == 0) {
-        TGL_TRY(tgl__emit_const(l, &index, 0, (tgl_type){0, 1, 0}, "index"));
-        return tgl__emit_table(l, out, table, index, role);
-    }
-    tgl_quant top = {
-        {0, bits, (int16_t)(type.frac - (type.width - bits))}, TGL_TRN, TGL_WRAP};
-    TGL_TRY(tgl__emit_cast(l, &index, x, &top, "index"));
-    TGL_TRY(tgl__emit_shift(l, &index, index, top.type.frac, "index"));
-    return tgl__emit_table(l, out, table, index, role);
-}
-
-/* The maximum of all inputs as a balanced tree. */
-static tgl_status maximum(tgl__lowering *l, uint32_t *out, const uint32_t *values,
-                          uint32_t n)
+/* The maximum (or minimum) of all values as a balanced tree. */
+static tgl_status extreme(tgl__lowering *l, uint32_t *out, tgl_opcode code,
+                          const uint32_t *values, uint32_t n)
 {
     if (n == 1) {
         *out = values[0];
         return TGL_OK;
     }
     uint32_t a, b, n_left = left_part(n);
-    TGL_TRY(maximum(l, &a, values, n_left));
-    TGL_TRY(maximum(l, &b, values + n_left, n - n_left));
-    return tgl__emit_two(l, out, TGL_OP_MAX, a, b, "maximum");
+    TGL_TRY(extreme(l, &a, code, values, n_left));
+    TGL_TRY(extreme(l, &b, code, values + n_left, n - n_left));
+    return tgl__emit_two(l, out, code, a, b, code == TGL_OP_MAX ? "maximum" : "minimum");
 }
 
-static tgl_status exponentials(tgl__lowering *l, uint32_t *values, uint32_t n)
+static tgl_status sum_in_order(tgl__lowering *l, uint32_t *out, const uint32_t *terms,
+                               uint32_t n)
 {
-    const tgl_node *node = l->node;
-    uint32_t table, most;
-    TGL_TRY(add_table(l, &table, "exp", &node->exp_table));
-    l->element = -1;
-    TGL_TRY(maximum(l, &most, values, n));
-    for (uint32_t j = 0; j < n; j++) {
-        uint32_t d;
-        l->element = (int32_t)j;
-        TGL_TRY(tgl__emit_two(l, &d, TGL_OP_SUB, most, values[j], "difference"));
-        TGL_TRY(tgl__emit_cast(l, &d, d, &node->softmax_diff, "difference"));
-        TGL_TRY(look_up(l, &d, table, d, node->softmax_diff.type, "exponential"));
-        TGL_TRY(tgl__emit_cast(l, &values[j], d, &node->acc, "exponential"));
+    *out = terms[0];
+    for (uint32_t i = 1; i < n; i++) {
+        TGL_TRY(tgl__emit_two(l, out, TGL_OP_ADD, *out, terms[i], "sum"));
+        TGL_TRY(tgl__emit_cast(l, out, *out, &l->node->acc, "accumulator"));
     }
     return TGL_OK;
 }
 
-static tgl_status normalise(tgl__lowering *l, uint32_t *result, const uint32_t *values,
-                            uint32_t n)
+static tgl_status reduce_group(tgl__lowering *l, uint32_t *out, uint32_t *values,
+                               uint32_t k)
 {
     const tgl_node *node = l->node;
-    uint32_t table, sum, inverse;
-    TGL_TRY(add_table(l, &table, "inv", &node->inv_table));
+    uint32_t n = node->group;
+    if (node->op != TGL_GRAPH_REDUCE_SUM) {
+        TGL_TRY(aligned_inputs(l, values, k * n, n));
+        l->element = (int32_t)k;
+        return extreme(l, out, node->op == TGL_GRAPH_REDUCE_MAX ? TGL_OP_MAX : TGL_OP_MIN,
+                       values, n);
+    }
+    l->element = (int32_t)k;
+    for (uint32_t i = 0; i < n; i++)
+        TGL_TRY(tgl__emit_cast(l, &values[i], tgl__input(l, 0, k * n + i), &node->acc,
+                               "accumulator"));
+    return node->kind == 0 ? tgl__lower_tree(l, out, values, n, &node->acc)
+                           : sum_in_order(l, out, values, n);
+}
+
+tgl_status tgl__lower_reduce(tgl__lowering *l, uint32_t *result)
+{
+    const tgl_node *node = l->node;
+    uint32_t *values = tgl__calloc(node->group, sizeof *values);
+    if (!values)
+        return tgl__fail_nomem(l->err);
+    tgl_status status = TGL_OK;
+    for (uint32_t k = 0; k < node->n_element && status == TGL_OK; k++) {
+        uint32_t value = 0;
+        status = reduce_group(l, &value, values, k);
+        if (status == TGL_OK)
+            status = tgl__emit_cast(l, &result[k], value, out_of(node, k), "cast");
+    }
+    tgl__free(values);
+    return status;
+}
+
+/* ---- softmax ---- */
+
+typedef struct softmax {
+    uint32_t exp_table, inv_table; /* numbers in the program */
+    uint32_t n, *values;           /* of one group */
+} softmax;
+
+static tgl_status exponentials(tgl__lowering *l, const softmax *s, uint32_t first)
+{
+    const tgl_node *node = l->node;
+    uint32_t most;
     l->element = -1;
-    TGL_TRY(tgl__lower_tree(l, &sum, values, n, &node->acc));
+    TGL_TRY(extreme(l, &most, TGL_OP_MAX, s->values, s->n));
+    for (uint32_t j = 0; j < s->n; j++) {
+        uint32_t d;
+        l->element = (int32_t)(first + j);
+        TGL_TRY(tgl__emit_two(l, &d, TGL_OP_SUB, most, s->values[j], "difference"));
+        TGL_TRY(tgl__emit_cast(l, &d, d, &node->softmax_diff, "difference"));
+        TGL_TRY(
+            tgl__look_up(l, &d, s->exp_table, d, node->softmax_diff.type, "exponential"));
+        TGL_TRY(tgl__emit_cast(l, &s->values[j], d, &node->acc, "exponential"));
+    }
+    return TGL_OK;
+}
+
+static tgl_status normalise(tgl__lowering *l, uint32_t *result, const softmax *s,
+                            uint32_t first)
+{
+    const tgl_node *node = l->node;
+    uint32_t sum, inverse;
+    l->element = -1;
+    TGL_TRY(tgl__lower_tree(l, &sum, s->values, s->n, &node->acc));
     TGL_TRY(tgl__emit_cast(l, &sum, sum, &node->softmax_sum, "sum"));
-    TGL_TRY(look_up(l, &inverse, table, sum, node->softmax_sum.type, "inverse"));
-    for (uint32_t j = 0; j < n; j++) {
+    TGL_TRY(
+        tgl__look_up(l, &inverse, s->inv_table, sum, node->softmax_sum.type, "inverse"));
+    for (uint32_t j = first; j < first + s->n; j++) {
         uint32_t product;
         l->element = (int32_t)j;
-        TGL_TRY(tgl__emit_two(l, &product, TGL_OP_MUL, values[j], inverse, "product"));
-        TGL_TRY(tgl__emit_cast(l, &result[j], product,
-                               &node->out[node->n_out == 1 ? 0 : j], "cast"));
+        TGL_TRY(tgl__emit_two(l, &product, TGL_OP_MUL, s->values[j - first], inverse,
+                              "product"));
+        TGL_TRY(tgl__emit_cast(l, &result[j], product, out_of(node, j), "cast"));
     }
     return TGL_OK;
 }
 
 tgl_status tgl__lower_softmax(tgl__lowering *l, uint32_t *result)
 {
-    uint32_t *values, n;
-    TGL_TRY(aligned_inputs(l, &values, &n));
-    tgl_status status = exponentials(l, values, n);
-    if (status == TGL_OK)
-        status = normalise(l, result, values, n);
-    tgl__free(values);
+    const tgl_node *node = l->node;
+    softmax s = {.n = node->group ? node->group : node->n_element};
+    TGL_TRY(tgl__add_table(l, &s.exp_table, "exp", &node->exp_table, TGL_NONE));
+    TGL_TRY(tgl__add_table(l, &s.inv_table, "inv", &node->inv_table, TGL_NONE));
+    s.values = tgl__calloc(s.n, sizeof *s.values);
+    if (!s.values)
+        return tgl__fail_nomem(l->err);
+    tgl_status status = TGL_OK;
+    for (uint32_t first = 0; first < node->n_element && status == TGL_OK; first += s.n) {
+        status = aligned_inputs(l, s.values, first, s.n);
+        if (status == TGL_OK)
+            status = exponentials(l, &s, first);
+        if (status == TGL_OK)
+            status = normalise(l, result, &s, first);
+    }
+    tgl__free(s.values);
     return status;
 }
