@@ -98,6 +98,7 @@ static void study_row(tgl__affine_facts *f, uint32_t row)
     if (f->bias != NULL) {
         int64_t bias = tgl_quantise(f->bias[row], a->bias_type.frac, &a->acc);
         sum.lo = sum.hi = bias;
+        widen(&f->lo, &f->hi, &sum); /* all there is of a row without weights */
     }
     bool wrap = a->acc.overflow == TGL_WRAP;
     for (uint32_t k = 0; k < a->n_in; k++) {

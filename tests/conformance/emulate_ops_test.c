@@ -319,6 +319,33 @@ static void affine_case(uint64_t seed, tgl_quant term, tgl_quant acc, bool exact
     conform(program, in, N_EVENT);
 }
 
+/* A bias wider than every sum stands alone in a row whose weights are zero: the lane must
+ * hold it. */
+static void affine_rows_of_bias_alone(void **state)
+{
+    (void)state;
+    for (int round = 0; round < TGL_N_ROUND; round++)
+        for (int overflow = 0; overflow < TGL_N_OVERFLOW; overflow++) {
+            const tgl_type x = {0, 1, 0};
+            const tgl_affine a = {.n_in = 1,
+                                  .n_out = 2,
+                                  .weight_type = {0, 1, -1},
+                                  .weights = (const int64_t[]){1, 0},
+                                  .weight_slot = TGL_NONE,
+                                  .bias = (const int64_t[]){27, 71},
+                                  .bias_type = {0, 8, 3},
+                                  .bias_slot = TGL_NONE,
+                                  .term = {{1, 9, 13}, (tgl_round)round, TGL_WRAP},
+                                  .acc = {{0, 17, 13}, TGL_TRN, (tgl_overflow)overflow}};
+            tgl_program *program = with_inputs(&x, 1);
+            tgl_op op = op_of(TGL_OP_AFFINE, a.acc.type, 1);
+            tgl_error err = {0};
+            ok(tgl_program_add_affine(program, &a, &op.ref, &err), &err);
+            add(program, op);
+            conform(program, NULL, 0);
+        }
+}
+
 static void affine_modes(void **state)
 {
     (void)state;
@@ -506,6 +533,7 @@ int main(void)
         cmocka_unit_test(tables_exhaustively),
         cmocka_unit_test(shifts_by_value_exhaustively),
         cmocka_unit_test(conversions_exhaustively),
+        cmocka_unit_test(affine_rows_of_bias_alone),
         cmocka_unit_test(affine_modes),
         cmocka_unit_test(names_the_bad_event),
         cmocka_unit_test(threads_change_nothing),

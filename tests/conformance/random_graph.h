@@ -7,7 +7,7 @@
 #include <string.h>
 #include <trigline/graph.h>
 
-enum { RG_MAX_NODE = 8, RG_MAX_ELEMENT = 8, RG_MAX_TABLE = 32 };
+enum { RG_MAX_NODE = 9, RG_MAX_ELEMENT = 8, RG_MAX_TABLE = 32 };
 
 typedef struct rg_node {
     tgl_node node;
@@ -16,8 +16,8 @@ typedef struct rg_node {
     tgl_quant out[RG_MAX_ELEMENT];
     int64_t offset[RG_MAX_ELEMENT], shift[RG_MAX_ELEMENT], bias[RG_MAX_ELEMENT],
         threshold[RG_MAX_ELEMENT], weights[RG_MAX_ELEMENT * RG_MAX_ELEMENT],
-        tables[2][RG_MAX_TABLE];
-    uint32_t order[RG_MAX_ELEMENT];
+        codes[RG_MAX_ELEMENT], tables[2][RG_MAX_TABLE];
+    uint32_t order[RG_MAX_ELEMENT], indices[RG_MAX_ELEMENT], shape[2];
 } rg_node;
 
 typedef struct rg_graph {
@@ -82,15 +82,40 @@ static inline void rg_scale(rg_graph *g, rg_node *r)
     node->shift = r->shift;
 }
 
+static inline uint32_t rg_divisor(rg_graph *g, uint32_t n)
+{
+    uint32_t d = (uint32_t)rg_int(g, 1, (int)n);
+    while (n % d != 0)
+        d--;
+    return d;
+}
+
+/* Half of them in rows, sets or both; n_in becomes the inputs of one part. */
+static inline void rg_dense_shape(rg_graph *g, tgl_node *node, uint32_t *n_in,
+                                  uint32_t *n_out)
+{
+    if (rg_int(g, 0, 1)) {
+        *n_out = node->n_element = (uint32_t)rg_int(g, 1, 5);
+        return;
+    }
+    node->rows = rg_divisor(g, *n_in);
+    node->sets = rg_divisor(g, *n_in / node->rows);
+    uint32_t parts = node->rows * node->sets;
+    *n_in /= parts;
+    *n_out = (uint32_t)rg_int(g, 1, RG_MAX_ELEMENT / (int)parts);
+    node->n_element = parts * *n_out;
+    *n_out *= node->sets;
+}
+
 static inline void rg_dense(rg_graph *g, rg_node *r, const tgl_node *in)
 {
     tgl_node *node = &r->node;
-    uint32_t n_in = in->n_element;
-    node->n_element = (uint32_t)rg_int(g, 1, 5);
+    uint32_t n_in = in->n_element, n_out;
+    rg_dense_shape(g, node, &n_in, &n_out);
     node->weight_type = rg_type(g, 6);
     node->weights = r->weights;
-    rg_codes(g, r->weights, (size_t)node->n_element * n_in, node->weight_type);
-    for (uint32_t i = 0; i < node->n_element * n_in; i++)
+    rg_codes(g, r->weights, (size_t)n_out * n_in, node->weight_type);
+    for (uint32_t i = 0; i < n_out * n_in; i++)
         if (rg_int(g, 0, 3) == 0)
             r->weights[i] = 0;
     node->term = rg_quant(g, 14);
@@ -107,13 +132,13 @@ static inline void rg_dense(rg_graph *g, rg_node *r, const tgl_node *in)
     node->term.type.frac = node->acc.type.frac;
     if (rg_int(g, 0, 2)) {
         node->bias_type = rg_type(g, 8);
-        rg_codes(g, r->bias, node->n_element, node->bias_type);
+        rg_codes(g, r->bias, n_out, node->bias_type);
         node->bias = r->bias;
-        node->slot_bias = rg_int(g, 0, 3) == 0;
+        node->slot_bias = node->sets <= 1 && rg_int(g, 0, 3) == 0;
         if (node->slot_bias && node->bias_type.frac > node->acc.type.frac)
             node->bias_type.frac = node->acc.type.frac;
     }
-    node->slot_weights = rg_int(g, 0, 3) == 0;
+    node->slot_weights = node->sets <= 1 && rg_int(g, 0, 3) == 0;
     if (rg_int(g, 0, 1))
         return;
     for (uint32_t i = 0; i < n_in; i++)
@@ -140,6 +165,83 @@ static inline void rg_softmax(rg_graph *g, rg_node *r)
         rg_codes(g, r->tables[t], tables[t]->count, tables[t]->type);
     }
     node->acc = rg_quant(g, 14);
+    if (rg_int(g, 0, 1))
+        node->group = rg_divisor(g, node->n_element);
+}
+
+static inline void rg_rearrange(rg_graph *g, rg_node *r, const tgl_node *in)
+{
+    tgl_node *node = &r->node;
+    uint32_t n = in->n_element;
+    if (rg_int(g, 0, 1)) {
+        r->inputs[1] = (uint32_t)rg_int(g, 0, (int)g->n_node - 1);
+        n += g->nodes[r->inputs[1]].node.n_element;
+        node->n_input = 2;
+    }
+    node->n_element = (uint32_t)rg_int(g, 1, RG_MAX_ELEMENT);
+    for (uint32_t i = 0; i < node->n_element; i++)
+        r->indices[i] =
+            rg_int(g, 0, 5) == 0 ? TGL_GRAPH_ZERO : (uint32_t)rg_int(g, 0, (int)n - 1);
+    node->indices = r->indices;
+}
+
+/* Further inputs of as many elements as the first: another node, or the same again. */
+static inline void rg_partners(rg_graph *g, rg_node *r, uint32_t n_input)
+{
+    uint32_t n = g->nodes[r->inputs[0]].node.n_element;
+    r->node.n_input = n_input;
+    for (uint32_t which = 1; which < n_input; which++) {
+        r->inputs[which] = r->inputs[0];
+        for (int tries = 0; tries < 8; tries++) {
+            uint32_t other = (uint32_t)rg_int(g, 0, (int)g->n_node - 1);
+            if (g->nodes[other].node.n_element != n)
+                continue;
+            r->inputs[which] = other;
+            break;
+        }
+    }
+}
+
+static inline void rg_scale_bias(rg_graph *g, rg_node *r)
+{
+    tgl_node *node = &r->node;
+    node->weight_type = rg_type(g, 8);
+    rg_codes(g, r->weights, node->n_element, node->weight_type);
+    node->weights = r->weights;
+    node->slot_weights = rg_int(g, 0, 2) == 0;
+    if (rg_int(g, 0, 2) == 0)
+        return;
+    node->bias_type = rg_type(g, 8);
+    rg_codes(g, r->bias, node->n_element, node->bias_type);
+    node->bias = r->bias;
+    node->slot_bias = rg_int(g, 0, 2) == 0;
+}
+
+static inline void rg_lookup(rg_graph *g, rg_node *r)
+{
+    tgl_node *node = &r->node;
+    node->index = rg_quant(g, 10);
+    int most = node->index.type.width < 5 ? node->index.type.width : 5;
+    node->table.type = rg_type(g, 8);
+    node->table.count = UINT32_C(1) << rg_int(g, 0, most);
+    node->table.codes = r->tables[0];
+    rg_codes(g, r->tables[0], node->table.count, node->table.type);
+    node->slot_table = rg_int(g, 0, 1) == 0;
+}
+
+/* The result's types are drawn before the codes: those are in them. */
+static inline void rg_constant(rg_graph *g, rg_node *r)
+{
+    tgl_node *node = &r->node;
+    node->n_input = 0;
+    node->n_element = (uint32_t)rg_int(g, 1, RG_MAX_ELEMENT);
+    node->n_out = rg_int(g, 0, 1) ? 1 : node->n_element;
+    for (uint32_t i = 0; i < node->n_out; i++)
+        r->out[i] = (tgl_quant){rg_type(g, 12), TGL_TRN, TGL_WRAP};
+    for (uint32_t i = 0; i < node->n_element; i++)
+        rg_codes(g, &r->codes[i], 1, r->out[node->n_out == 1 ? 0 : i].type);
+    node->out = r->out;
+    node->codes = r->codes;
 }
 
 static inline void rg_result_types(rg_graph *g, rg_node *r)
@@ -151,7 +253,7 @@ static inline void rg_result_types(rg_graph *g, rg_node *r)
         r->out[i] = rg_quant(g, 12);
         if (node->op == TGL_GRAPH_ARGMAX)
             r->out[i].type = (tgl_type){0, (uint8_t)rg_int(g, 3, 6), 0};
-        if (node->op == TGL_GRAPH_THRESHOLD)
+        if (node->op == TGL_GRAPH_THRESHOLD || node->op == TGL_GRAPH_COMPARE)
             r->out[i].type = (tgl_type){0, 1, 0};
     }
 }
@@ -204,16 +306,71 @@ static inline void rg_members(rg_graph *g, rg_node *r)
         node->begin = (uint32_t)rg_int(g, 0, (int)in->n_element - 1);
         node->n_element = (uint32_t)rg_int(g, 1, (int)(in->n_element - node->begin));
         break;
+    case TGL_GRAPH_REARRANGE:
+        rg_rearrange(g, r, in);
+        break;
+    case TGL_GRAPH_SELECT:
+        rg_partners(g, r, 3);
+        break;
+    case TGL_GRAPH_COMPARE:
+        node->relation = (uint32_t)rg_int(g, 0, 5);
+        rg_partners(g, r, 2);
+        break;
+    case TGL_GRAPH_ADD:
+    case TGL_GRAPH_SUBTRACT:
+    case TGL_GRAPH_MULTIPLY:
+    case TGL_GRAPH_MINIMUM:
+    case TGL_GRAPH_MAXIMUM:
+    case TGL_GRAPH_AND:
+    case TGL_GRAPH_OR:
+    case TGL_GRAPH_XOR:
+        rg_partners(g, r, 2);
+        break;
+    case TGL_GRAPH_SCALE_BIAS:
+        rg_scale_bias(g, r);
+        break;
+    case TGL_GRAPH_RESCALE:
+        for (uint32_t i = 0; i < node->n_element; i++)
+            r->shift[i] = rg_int(g, -6, 6);
+        node->shift = r->shift;
+        break;
+    case TGL_GRAPH_LOOKUP:
+        rg_lookup(g, r);
+        break;
+    case TGL_GRAPH_REDUCE_SUM:
+    case TGL_GRAPH_REDUCE_MAX:
+    case TGL_GRAPH_REDUCE_MIN:
+        node->group = rg_divisor(g, in->n_element);
+        node->n_element = in->n_element / node->group;
+        node->acc = rg_quant(g, 14);
+        node->kind = node->op == TGL_GRAPH_REDUCE_SUM ? (uint32_t)rg_int(g, 0, 1) : 0;
+        break;
+    case TGL_GRAPH_CONSTANT:
+        rg_constant(g, r);
+        return;
     default:
         break;
     }
     rg_result_types(g, r);
 }
 
+/* What is for people only. */
+static inline void rg_remarks(rg_graph *g, rg_node *r)
+{
+    if (rg_int(g, 0, 5) == 0)
+        r->node.note = "drawn";
+    if (rg_int(g, 0, 5) != 0)
+        return;
+    r->shape[0] = rg_divisor(g, r->node.n_element);
+    r->shape[1] = r->node.n_element / r->shape[0];
+    r->node.shape = r->shape;
+    r->node.rank = 2;
+}
+
 /* A threshold compares one element: take a node that has one, else make a slice. */
 static inline tgl_graph_op rg_op(rg_graph *g, uint32_t input)
 {
-    tgl_graph_op op = (tgl_graph_op)rg_int(g, TGL_GRAPH_SCALE, TGL_GRAPH_SLICE);
+    tgl_graph_op op = (tgl_graph_op)rg_int(g, TGL_GRAPH_SCALE, TGL_GRAPH_XOR);
     if (op == TGL_GRAPH_THRESHOLD && g->nodes[input].node.n_element != 1)
         op = TGL_GRAPH_SUM_SQUARES;
     return op;
@@ -247,6 +404,7 @@ static inline void rg_draw(rg_graph *g, uint64_t seed)
             r->node.n_input = 1;
             r->node.op = rg_op(g, r->inputs[0]);
             rg_members(g, r);
+            rg_remarks(g, r);
         }
         g->n_node++;
     }
@@ -287,6 +445,7 @@ static inline int64_t *rg_slot(rg_graph *g, const char *name)
                : strcmp(member, "weights") == 0   ? r->weights
                : strcmp(member, "scale") == 0     ? r->weights
                : strcmp(member, "bias") == 0      ? r->bias
+               : strcmp(member, "table") == 0     ? r->tables[0]
                : strcmp(member, "threshold") == 0 ? r->threshold
                                                   : NULL;
     }
