@@ -12,8 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         tgl_error err;
         tgl_graph *graph = NULL;
         err.message[0] = 0;
-        tgl_status status = tgl__model_parse(&graph, (const char *)data, size, "fuzz",
-                                             "l1json", variants[v], &err);
+        const tgl_model_text text = {(const char *)data, "fuzz", size};
+        const tgl_import_options options = {sizeof options, "l1json", variants[v], NULL,
+                                            NULL};
+        tgl_status status = tgl__model_parse(&graph, &text, &options, &err);
         if (status == TGL_OK ? tgl_graph_verify(graph, &err) != TGL_OK
                              : graph != NULL || !err.message[0])
             abort();

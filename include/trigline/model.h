@@ -12,11 +12,24 @@
 extern "C" {
 #endif
 
-/** Import a model file as a graph with exact types. `format` NULL: by content ("l1json",
- * "graph"). `variant`: what the format leaves open and must not be guessed (the input
- * convention, "halved"); may be NULL. */
+/** What a format leaves open and must not be guessed. Everything is borrowed. */
+typedef struct tgl_import_options {
+    size_t struct_size;
+    const char *format;     /**< "graph", "l1json", "xgboost"; NULL: by content */
+    const char *variant;    /**< l1json: the input convention, "halved"; else NULL */
+    const char *input_type; /**< xgboost: of every input, "fixed<16,10>"; else NULL */
+    const char *score_type; /**< xgboost: leaves are converted to it and summed in it,
+                               "fixed<18,8,RND,SAT>"; else NULL */
+} tgl_import_options;
+#define TGL_IMPORT_OPTIONS_INIT                                                          \
+    {                                                                                    \
+        sizeof(tgl_import_options), NULL, NULL, NULL, NULL                               \
+    }
+
+/** Import a model file as a graph with exact types. `options` may be NULL: nothing is
+ * left open. */
 TGL_API TGL_NODISCARD tgl_status tgl_model_import(tgl_graph **out, const char *path,
-                                                  const char *format, const char *variant,
+                                                  const tgl_import_options *options,
                                                   tgl_error *err);
 
 /** A description of graph and program as JSON: layers, types, parameters, operations,

@@ -24,7 +24,15 @@
 #define FORMAT                                                                           \
     {                                                                                    \
         "format", 'f', "NAME",                                                           \
-            "the model's format (graph, l1json); default: by content", false             \
+            "the model's format (graph, l1json, xgboost); default: by content", false    \
+    }
+#define TYPES                                                                            \
+    {"inputs", 0, "TYPE", "xgboost: the inputs' type, fixed<16,10>", false},             \
+    {                                                                                    \
+        "scores", 0, "TYPE",                                                             \
+            "xgboost: the type leaves are converted to and summed in, "                  \
+            "fixed<18,8,RND,SAT>",                                                       \
+            false                                                                        \
     }
 
 /* A whole file in memory. Release with free. */
@@ -84,9 +92,12 @@ static bool write_file(const char *path, const void *bytes, size_t size)
 
 static tgl_status load_graph(tgl_graph **out, cli_args *args, int index, tgl_error *err)
 {
-    return tgl_model_import(out, cli_argument(args, index),
-                            cli_value(args, "format", NULL),
-                            cli_value(args, "variant", NULL), err);
+    tgl_import_options options = TGL_IMPORT_OPTIONS_INIT;
+    options.format = cli_value(args, "format", NULL);
+    options.variant = cli_value(args, "variant", NULL);
+    options.input_type = cli_value(args, "inputs", NULL);
+    options.score_type = cli_value(args, "scores", NULL);
+    return tgl_model_import(out, cli_argument(args, index), &options, err);
 }
 
 /* ---- import ---- */
@@ -94,6 +105,7 @@ static tgl_status load_graph(tgl_graph **out, cli_args *args, int index, tgl_err
 static const cli_option import_options[] = {
     VARIANT,
     FORMAT,
+    TYPES,
     {"program", 'p', "FILE", "also write the lowered program (binary)", false},
 };
 
@@ -142,7 +154,7 @@ static int run_import(cli_args *args)
 
 /* ---- info ---- */
 
-static const cli_option graph_options[] = {VARIANT, FORMAT};
+static const cli_option graph_options[] = {VARIANT, FORMAT, TYPES};
 
 /* "fixed<8,6> (57)" or "12 types". */
 static void types_text(const char *layer, char *out, size_t room)
@@ -832,8 +844,12 @@ static const cli_verb verbs[] = {
         .summary = "read a model of another format and write it as a graph",
         .details =
             "What the format leaves open is never guessed: the deployed Level-1 network "
-            "needs its\ninput convention named.\n\n"
-            "  trigline model import axol1tl_v4.json axol1tl.graph.json --variant halved",
+            "needs its\ninput convention named, boosted trees the types of inputs and "
+            "scores.\n\n"
+            "  trigline model import axol1tl_v4.json axol1tl.graph.json --variant "
+            "halved\n"
+            "  trigline model import xgb.json xgb.graph.json --inputs 'fixed<16,10>' "
+            "--scores 'fixed<18,8,RND,SAT>'",
         .options = import_options,
         .n_option = sizeof import_options / sizeof import_options[0],
         .min_argument = 2,

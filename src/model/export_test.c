@@ -235,10 +235,12 @@ static void make_model(made *m, const uint8_t *digest)
     tgl_error err;
     uint8_t own[32];
     tgl_payload *payload = NULL;
-    check(tgl_model_import(&m->graph,
-                           TGL_SOURCE_DIR "/fuzz/corpus/fuzz_l1json/small.json", NULL,
-                           "halved", &err),
-          &err);
+    check(
+        tgl_model_import(&m->graph, TGL_SOURCE_DIR "/fuzz/corpus/fuzz_l1json/small.json",
+                         &(tgl_import_options){.struct_size = sizeof(tgl_import_options),
+                                               .variant = "halved"},
+                         &err),
+        &err);
     check(tgl_lower(&m->program, m->graph, &err), &err);
     check(tgl_model_program_digest(own, NULL, m->program, &err), &err);
     check(tgl_payload_new(&payload, m->program, digest == NULL ? own : digest, &err),

@@ -8,27 +8,34 @@
 
 #include "text/json.h"
 
+/* A model's text, and what messages call it. */
+typedef struct tgl_model_text {
+    const char *text, *source;
+    size_t size;
+} tgl_model_text;
+
 typedef struct tgl_importer {
     const char *name; /* "l1json" */
     const char *summary;
     const char *const *variants; /* NULL-terminated; NULL: takes none */
+    bool needs_types;            /* it has numbers only: the options name the types */
     /* Is this text one of ours? `json` is the parsed text. */
     bool (*sniff)(const tgl_json *json);
-    /* `source` names the file in messages; variant is one of `variants`, or NULL where
-     * there are none. */
-    tgl_status (*import)(tgl_graph **out, const tgl_json *json, const char *text,
-                         size_t size, const char *source, const char *variant,
+    /* options->variant is one of `variants`, or NULL where there are none; the types are
+     * there where they are needed. */
+    tgl_status (*import)(tgl_graph **out, const tgl_json *json,
+                         const tgl_model_text *text, const tgl_import_options *options,
                          tgl_error *err);
 } tgl_importer;
 
-extern const tgl_importer tgl__importer_graph, tgl__importer_l1json;
+extern const tgl_importer tgl__importer_graph, tgl__importer_l1json,
+    tgl__importer_xgboost;
 
 /* Every importer; the list ends with NULL. */
 extern const tgl_importer *const tgl__importers[];
 
 /* Import from text in memory (fuzzing and tests use it too). */
-tgl_status tgl__model_parse(tgl_graph **out, const char *text, size_t size,
-                            const char *source, const char *format, const char *variant,
-                            tgl_error *err);
+tgl_status tgl__model_parse(tgl_graph **out, const tgl_model_text *text,
+                            const tgl_import_options *options, tgl_error *err);
 
 #endif

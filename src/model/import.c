@@ -11,7 +11,7 @@
 enum { MAX_MODEL_TEXT = 256 << 20 };
 
 const tgl_importer *const tgl__importers[] = {&tgl__importer_graph, &tgl__importer_l1json,
-                                              NULL};
+                                              &tgl__importer_xgboost, NULL};
 
 static tgl_status find_by_name(const tgl_importer **out, const char *format,
                                tgl_error *err)
@@ -38,9 +38,11 @@ static tgl_status find_by_content(const tgl_importer **out, const tgl_json *json
             *out = tgl__importers[i];
             return TGL_OK;
         }
-    return tgl__fail(err, TGL_EFORMAT,
-                     "%s: expected a model (trigline graph or l1json), found other JSON",
-                     source);
+    return tgl__fail(
+        err, TGL_EFORMAT,
+        "%s: expected a model (trigline graph, l1json or xgboost), found other "
+        "JSON",
+        source);
 }
 
 static tgl_status check_variant(const tgl_importer *importer, const char *source,
@@ -68,30 +70,52 @@ static tgl_status check_variant(const tgl_importer *importer, const char *source
                      variant ? "'" : "");
 }
 
-tgl_status tgl__model_parse(tgl_graph **out, const char *text, size_t size,
-                            const char *source, const char *format, const char *variant,
-                            tgl_error *err)
+static tgl_status check_types(const tgl_importer *importer, const char *source,
+                              const tgl_import_options *options, tgl_error *err)
+{
+    bool named = options->input_type && options->score_type;
+    if (importer->needs_types && !named)
+        return tgl__fail(err, TGL_EUSAGE,
+                         "%s: format '%s' has no fixed-point types: name the inputs' "
+                         "(--inputs 'fixed<16,10>') and the scores' (--scores "
+                         "'fixed<18,8,RND,SAT>')",
+                         source, importer->name);
+    if (!importer->needs_types && (options->input_type || options->score_type))
+        return tgl__fail(err, TGL_EUSAGE, "%s: format '%s' has types of its own", source,
+                         importer->name);
+    return TGL_OK;
+}
+
+tgl_status tgl__model_parse(tgl_graph **out, const tgl_model_text *text,
+                            const tgl_import_options *options, tgl_error *err)
 {
     tgl_json *json = NULL;
     const tgl_importer *importer = NULL;
+    const char *source = text->source;
     tgl_status status;
-    TGL_TRY_GOTO(tgl__json_parse(&json, text, size, source, err));
-    TGL_TRY_GOTO(format ? find_by_name(&importer, format, err)
-                        : find_by_content(&importer, json, source, err));
-    TGL_TRY_GOTO(check_variant(importer, source, variant, err));
-    status = importer->import(out, json, text, size, source, variant, err);
+    TGL_TRY_GOTO(tgl__json_parse(&json, text->text, text->size, source, err));
+    TGL_TRY_GOTO(options->format ? find_by_name(&importer, options->format, err)
+                                 : find_by_content(&importer, json, source, err));
+    TGL_TRY_GOTO(check_variant(importer, source, options->variant, err));
+    TGL_TRY_GOTO(check_types(importer, source, options, err));
+    status = importer->import(out, json, text, options, err);
 out:
     tgl__json_free(json);
     return status;
 }
 
-tgl_status tgl_model_import(tgl_graph **out, const char *path, const char *format,
-                            const char *variant, tgl_error *err)
+tgl_status tgl_model_import(tgl_graph **out, const char *path,
+                            const tgl_import_options *options, tgl_error *err)
 {
-    char *text;
-    size_t size;
-    TGL_TRY(tgl__file_read(&text, &size, path, MAX_MODEL_TEXT, err));
-    tgl_status status = tgl__model_parse(out, text, size, path, format, variant, err);
-    tgl__free(text);
+    tgl_import_options o = TGL_IMPORT_OPTIONS_INIT;
+    tgl_model_text text = {.source = path};
+    char *bytes;
+    if (options != NULL)
+        memcpy(&o, options,
+               options->struct_size < sizeof o ? options->struct_size : sizeof o);
+    TGL_TRY(tgl__file_read(&bytes, &text.size, path, MAX_MODEL_TEXT, err));
+    text.text = bytes;
+    tgl_status status = tgl__model_parse(out, &text, &o, err);
+    tgl__free(bytes);
     return status;
 }

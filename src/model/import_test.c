@@ -13,9 +13,14 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "graph/graph.h"
 #include "model/format.h"
 
 static const char path[] = TGL_SOURCE_DIR "/fuzz/corpus/fuzz_l1json/small.json";
+
+static const tgl_import_options halved = {sizeof halved, NULL, "halved", NULL, NULL},
+                                firmware = {sizeof firmware, NULL, "firmware", NULL,
+                                            NULL};
 
 static void imports_and_describes(void **state)
 {
@@ -23,7 +28,7 @@ static void imports_and_describes(void **state)
     tgl_error err;
     tgl_graph *graph;
     char *json;
-    assert_int_equal(tgl_model_import(&graph, path, NULL, "firmware", &err), TGL_OK);
+    assert_int_equal(tgl_model_import(&graph, path, &firmware, &err), TGL_OK);
     /* input, scale, dense, relu, dense, score: no seeds on another network */
     assert_int_equal(tgl_graph_n_node(graph), 6);
     assert_int_equal(tgl_graph_node(graph, 0)->out[0].type.frac, 1);
@@ -57,7 +62,8 @@ static void refuses(const char *from, const char *to, const char *message)
     int n = snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to,
                      at + strlen(from));
     assert_int_not_equal(
-        tgl__model_parse(&graph, changed, (size_t)n, "small.json", NULL, "halved", &err),
+        tgl__model_parse(&graph, &(tgl_model_text){changed, "small.json", (size_t)n},
+                         &halved, &err),
         TGL_OK);
     if (!strstr(err.message, message))
         print_message("found: %s\n", err.message);
@@ -92,7 +98,7 @@ static void runs_out_of_memory(void **state)
         char *text = NULL;
         size_t size;
         tgl__alloc_fail_after(n);
-        tgl_status status = tgl_model_import(&graph, path, NULL, "halved", &err);
+        tgl_status status = tgl_model_import(&graph, path, &halved, &err);
         if (status == TGL_OK)
             status = tgl_lower(&program, graph, &err);
         if (status == TGL_OK)
@@ -110,9 +116,94 @@ static void runs_out_of_memory(void **state)
     }
 }
 
+static const tgl_import_options trees = {sizeof trees, NULL, NULL, "fixed<6,4>",
+                                         "fixed<8,4,RND,SAT>"};
+
+/* pt < 0.6 ? (eta < -1 ? 1.5 : -2) : 0.25, and 0.125, and the base 0.5; scores in 1/16.
+ * On the grid of quarters pt < 0.6 is pt <= 0.5. */
+static void trees_by_hand(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t in[2], margin;
+    } events[] = {{{2, -5}, 24 + 2 + 8}, {{2, -4}, -32 + 2 + 8}, {{3, -5}, 4 + 2 + 8},
+                  {{-32, -32}, 34},      {{31, 31}, 14},         {{-1, 31}, -22}};
+    tgl_error err;
+    tgl_graph *graph = NULL;
+    tgl_status status = tgl_model_import(
+        &graph, TGL_SOURCE_DIR "/fuzz/corpus/fuzz_xgboost/two_trees.json", &trees, &err);
+    if (status != TGL_OK)
+        fail_msg("%s", err.message);
+    assert_string_equal(tgl_graph_node(graph, 0)->labels[1], "eta");
+    uint64_t n = tgl__graph_first(graph, tgl_graph_n_node(graph));
+    int64_t *values = tgl__calloc((size_t)n, sizeof *values);
+    for (size_t e = 0; e < sizeof events / sizeof events[0]; e++) {
+        assert_int_equal(tgl_graph_eval(values, graph, events[e].in, &err), TGL_OK);
+        assert_int_equal(values[n - 1], events[e].margin);
+    }
+    tgl__free(values);
+    tgl_graph_free(graph);
+}
+
+static void refuses_tree(const char *from, const char *to, const char *message)
+{
+    tgl_error err;
+    tgl_graph *graph = NULL;
+    char *text, changed[4096];
+    size_t size;
+    assert_int_equal(tgl__file_read(&text, &size,
+                                    TGL_SOURCE_DIR
+                                    "/fuzz/corpus/fuzz_xgboost/two_trees.json",
+                                    1 << 20, &err),
+                     TGL_OK);
+    const char *at = strstr(text, from);
+    assert_non_null(at);
+    int n = snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to,
+                     at + strlen(from));
+    tgl_model_text model = {changed, "trees.json", (size_t)n};
+    assert_int_not_equal(tgl__model_parse(&graph, &model, &trees, &err), TGL_OK);
+    if (!strstr(err.message, message))
+        fail_msg("expected '%s', found '%s'", message, err.message);
+    tgl__free(text);
+}
+
+static void names_what_is_wrong_with_trees(void **state)
+{
+    (void)state;
+    refuses_tree("[1,3,-1,-1,-1]", "[1,9,-1,-1,-1]", "expected children within 1 to 4");
+    refuses_tree("[1,3,-1,-1,-1]", "[1,1,-1,-1,-1]", "a child has two parents");
+    refuses_tree("[2,4,-1,-1,-1]", "[2,4,-1,-1]", "'right_children': expected 5 numbers");
+    refuses_tree("[0,1,0,0,0]", "[0,2,0,0,0]", "expected a feature below 2, found 2");
+    refuses_tree("\"split_type\":[0,0", "\"split_type\":[0,1", "split by categories");
+    refuses_tree("[0.6,", "[null,", "expected a finite threshold or leaf");
+    refuses_tree("\"tree_info\":[0,0]", "\"tree_info\":[0,1]",
+                 "expected a class below 1");
+    refuses_tree("5E-1", "half", "trees.json");
+    refuses_tree("reg:squarederror", "reg:cubic",
+                 "objective 'reg:cubic' is not supported");
+    refuses_tree("reg:squarederror", "binary:logitraw", "depends on XGBoost's version");
+    refuses_tree("\"gbtree\"", "\"dart\"", "expected booster 'gbtree', found 'dart'");
+    refuses_tree("\"num_feature\":\"2\"", "\"num_feature\":\"1e9\"",
+                 "expected 0 to 65536");
+}
+
+/* Inputs and scores have no types in the file: nothing is guessed. */
+static void trees_need_types(void **state)
+{
+    (void)state;
+    tgl_error err;
+    tgl_graph *graph = NULL;
+    const char *file = TGL_SOURCE_DIR "/fuzz/corpus/fuzz_xgboost/two_trees.json";
+    assert_int_equal(tgl_model_import(&graph, file, NULL, &err), TGL_EUSAGE);
+    assert_non_null(strstr(err.message, "has no fixed-point types"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trees_by_hand),
+        cmocka_unit_test(names_what_is_wrong_with_trees),
+        cmocka_unit_test(trees_need_types),
         cmocka_unit_test(imports_and_describes),
         cmocka_unit_test(names_what_is_wrong),
         cmocka_unit_test(runs_out_of_memory),

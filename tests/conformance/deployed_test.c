@@ -43,8 +43,9 @@ static tgl_graph *deployed(const char *variant)
 {
     tgl_graph *graph = NULL;
     tgl_error err;
-    check(tgl_model_import(&graph, l1_path("axol1tl_v4.json"), NULL, variant, &err),
-          &err);
+    tgl_import_options options = TGL_IMPORT_OPTIONS_INIT;
+    options.variant = variant;
+    check(tgl_model_import(&graph, l1_path("axol1tl_v4.json"), &options, &err), &err);
     return graph;
 }
 
@@ -315,9 +316,16 @@ static void convention_must_be_named(void **state)
     tgl_graph *graph = NULL;
     tgl_error err;
     const char *path = l1_path("axol1tl_v4.json");
-    assert_int_equal(tgl_model_import(&graph, path, NULL, NULL, &err), TGL_EUSAGE);
+    assert_int_equal(tgl_model_import(&graph, path, NULL, &err), TGL_EUSAGE);
     assert_non_null(strstr(err.message, "name one of 'halved', 'firmware', 'unscaled'"));
-    assert_int_equal(tgl_model_import(&graph, path, NULL, "half", &err), TGL_EUSAGE);
+    tgl_import_options options = TGL_IMPORT_OPTIONS_INIT;
+    options.variant = "half";
+    assert_int_equal(tgl_model_import(&graph, path, &options, &err), TGL_EUSAGE);
+    options = (tgl_import_options)TGL_IMPORT_OPTIONS_INIT;
+    options.score_type = "fixed<8,8>";
+    options.variant = "halved";
+    assert_int_equal(tgl_model_import(&graph, path, &options, &err), TGL_EUSAGE);
+    assert_non_null(strstr(err.message, "has types of its own"));
     graph = deployed("halved");
     assert_string_equal(tgl_convention_name(tgl_graph_convention(graph)),
                         "axol1tl/halved@2");

@@ -56,8 +56,9 @@ static tgl_graph *deployed(const char *variant)
 {
     tgl_graph *graph = NULL;
     tgl_error err;
-    check(tgl_model_import(&graph, l1_path("axol1tl_v4.json"), NULL, variant, &err),
-          &err);
+    tgl_import_options options = TGL_IMPORT_OPTIONS_INIT;
+    options.variant = variant;
+    check(tgl_model_import(&graph, l1_path("axol1tl_v4.json"), &options, &err), &err);
     return graph;
 }
 

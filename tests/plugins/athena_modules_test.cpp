@@ -79,8 +79,9 @@ static std::string export_model(const std::string &l1, const std::string &work,
 {
     tgl_error err;
     tgl_graph *graph = nullptr;
-    good(tgl_model_import(&graph, (l1 + "/axol1tl_v4.json").c_str(), nullptr, variant,
-                          &err),
+    tgl_import_options options = TGL_IMPORT_OPTIONS_INIT;
+    options.variant = variant;
+    good(tgl_model_import(&graph, (l1 + "/axol1tl_v4.json").c_str(), &options, &err),
          err);
     std::string path = work + "/" + variant + ".tglr";
     good(tgl_model_export(path.c_str(), nullptr, nullptr, graph, nullptr, &err), err);

@@ -89,8 +89,9 @@ static tgl_graph *deployed(const std::string &l1, const char *variant)
 {
     tgl_graph *graph = nullptr;
     tgl_error err;
-    good(tgl_model_import(&graph, (l1 + "/axol1tl_v4.json").c_str(), nullptr, variant,
-                          &err),
+    tgl_import_options options = TGL_IMPORT_OPTIONS_INIT;
+    options.variant = variant;
+    good(tgl_model_import(&graph, (l1 + "/axol1tl_v4.json").c_str(), &options, &err),
          err);
     return graph;
 }

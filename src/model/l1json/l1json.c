@@ -464,13 +464,12 @@ static tgl_status read_model(reader *r)
     return TGL_OK;
 }
 
-static tgl_status import(tgl_graph **out, const tgl_json *json, const char *text,
-                         size_t size, const char *source, const char *variant,
+static tgl_status import(tgl_graph **out, const tgl_json *json,
+                         const tgl_model_text *text, const tgl_import_options *options,
                          tgl_error *err)
 {
-    (void)text;
-    (void)size;
-    reader r = {.json = json, .source = source, .variant = variant, .err = err};
+    reader r = {
+        .json = json, .source = text->source, .variant = options->variant, .err = err};
     tgl_status status = read_model(&r);
     tgl__arena_release(&r.arena);
     if (status != TGL_OK) {
@@ -487,4 +486,8 @@ static bool sniff(const tgl_json *json)
 }
 
 const tgl_importer tgl__importer_l1json = {
-    "l1json", "Level-1 network as integers in JSON (AXOL1TL)", variants, sniff, import};
+    .name = "l1json",
+    .summary = "Level-1 network as integers in JSON (AXOL1TL)",
+    .variants = variants,
+    .sniff = sniff,
+    .import = import};

@@ -9,14 +9,16 @@ static bool sniff(const tgl_json *json)
     return strcmp(format, "trigline.graph") == 0;
 }
 
-static tgl_status import(tgl_graph **out, const tgl_json *json, const char *text,
-                         size_t size, const char *source, const char *variant,
+static tgl_status import(tgl_graph **out, const tgl_json *json,
+                         const tgl_model_text *text, const tgl_import_options *options,
                          tgl_error *err)
 {
     (void)json;
-    (void)variant;
-    return tgl_graph_parse(out, text, size, source, err);
+    (void)options;
+    return tgl_graph_parse(out, text->text, text->size, text->source, err);
 }
 
-const tgl_importer tgl__importer_graph = {"graph", "trigline's own graph JSON", NULL,
-                                          sniff, import};
+const tgl_importer tgl__importer_graph = {.name = "graph",
+                                          .summary = "trigline's own graph JSON",
+                                          .sniff = sniff,
+                                          .import = import};
