@@ -12,9 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         tgl_error err;
         tgl_graph *graph = NULL;
         err.message[0] = 0;
-        const tgl_model_text text = {(const char *)data, "fuzz", size};
-        const tgl_import_options options = {sizeof options, "l1json", variants[v], NULL,
-                                            NULL};
+        const tgl_model_source text = {(const char *)data, "fuzz", size, NULL};
+        const tgl_import_options options = {
+            .struct_size = sizeof options, .format = "l1json", .variant = variants[v]};
         tgl_status status = tgl__model_parse(&graph, &text, &options, &err);
         if (status == TGL_OK ? tgl_graph_verify(graph, &err) != TGL_OK
                              : graph != NULL || !err.message[0])

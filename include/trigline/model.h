@@ -12,22 +12,31 @@
 extern "C" {
 #endif
 
-/** What a format leaves open and must not be guessed. Everything is borrowed. */
+/** What a format leaves open and must not be guessed. Everything is borrowed. A value
+ * that the format has no use for is refused (TGL_EUSAGE). */
 typedef struct tgl_import_options {
     size_t struct_size;
-    const char *format;     /**< "graph", "l1json", "xgboost"; NULL: by content */
+    const char *format;     /**< "graph", "l1json", "xgboost" ...: docs/model.md; NULL: by
+                               content */
     const char *variant;    /**< l1json: the input convention, "halved"; else NULL */
     const char *input_type; /**< xgboost: of every input, "fixed<16,10>"; else NULL */
     const char *score_type; /**< xgboost: leaves are converted to it and summed in it,
                                "fixed<18,8,RND,SAT>"; else NULL */
+    const char *settings;   /**< a YAML or JSON file that names the rest (types by layer):
+                               docs/model.md; NULL: none */
+    const char *weights;    /**< the file of the weights, where they are apart; NULL: none
+                               or beside the model */
+    char **report; /**< set on success to JSON, tgl_free: {"format", "source", "choices":
+                      [{"place", "choice"}]}, whatever the importer had to choose; NULL:
+                      not wanted */
 } tgl_import_options;
 #define TGL_IMPORT_OPTIONS_INIT                                                          \
     {                                                                                    \
-        sizeof(tgl_import_options), NULL, NULL, NULL, NULL                               \
+        sizeof(tgl_import_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL             \
     }
 
-/** Import a model file as a graph with exact types. `options` may be NULL: nothing is
- * left open. */
+/** Import a model (a file, or a directory) as a graph with exact types. `options` may be
+ * NULL: nothing is left open. */
 TGL_API TGL_NODISCARD tgl_status tgl_model_import(tgl_graph **out, const char *path,
                                                   const tgl_import_options *options,
                                                   tgl_error *err);

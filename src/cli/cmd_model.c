@@ -14,24 +14,22 @@
 #include "cli/cli.h"
 #include "cli/view.h"
 
-#define VARIANT                                                                          \
+/* What tgl_model_import can be told. */
+#define MODEL_OPTIONS                                                                    \
+    {"variant", 'v', "NAME",                                                             \
+     "what the format leaves open: the input convention (halved, firmware, unscaled)",   \
+     false},                                                                             \
+        {"format", 'f', "NAME",                                                          \
+         "the model's format (see the page); default: by content", false},               \
+        {"inputs", 0, "TYPE", "numbers without types: the inputs' type, fixed<16,10>",   \
+         false},                                                                         \
+        {"scores", 0, "TYPE",                                                            \
+         "trees: the type leaves are converted to and summed in, fixed<18,8,RND,SAT>",   \
+         false},                                                                         \
+        {"settings", 0, "FILE", "YAML or JSON that names the rest: types by layer",      \
+         false},                                                                         \
     {                                                                                    \
-        "variant", 'v', "NAME",                                                          \
-            "what the format leaves open: the input convention (halved, firmware, "      \
-            "unscaled)",                                                                 \
-            false                                                                        \
-    }
-#define FORMAT                                                                           \
-    {                                                                                    \
-        "format", 'f', "NAME",                                                           \
-            "the model's format (graph, l1json, xgboost); default: by content", false    \
-    }
-#define TYPES                                                                            \
-    {"inputs", 0, "TYPE", "xgboost: the inputs' type, fixed<16,10>", false},             \
-    {                                                                                    \
-        "scores", 0, "TYPE",                                                             \
-            "xgboost: the type leaves are converted to and summed in, "                  \
-            "fixed<18,8,RND,SAT>",                                                       \
+        "weights", 'w', "FILE", "the weights, where they are in a file of their own",    \
             false                                                                        \
     }
 
@@ -90,23 +88,32 @@ static bool write_file(const char *path, const void *bytes, size_t size)
     return ok;
 }
 
-static tgl_status load_graph(tgl_graph **out, cli_args *args, int index, tgl_error *err)
+/* `report`: as in tgl_import_options. */
+static tgl_status load_reported(tgl_graph **out, char **report, cli_args *args, int index,
+                                tgl_error *err)
 {
     tgl_import_options options = TGL_IMPORT_OPTIONS_INIT;
     options.format = cli_value(args, "format", NULL);
     options.variant = cli_value(args, "variant", NULL);
     options.input_type = cli_value(args, "inputs", NULL);
     options.score_type = cli_value(args, "scores", NULL);
+    options.settings = cli_value(args, "settings", NULL);
+    options.weights = cli_value(args, "weights", NULL);
+    options.report = report;
     return tgl_model_import(out, cli_argument(args, index), &options, err);
+}
+
+static tgl_status load_graph(tgl_graph **out, cli_args *args, int index, tgl_error *err)
+{
+    return load_reported(out, NULL, args, index, err);
 }
 
 /* ---- import ---- */
 
 static const cli_option import_options[] = {
-    VARIANT,
-    FORMAT,
-    TYPES,
+    MODEL_OPTIONS,
     {"program", 'p', "FILE", "also write the lowered program (binary)", false},
+    {"report", 'r', "FILE", "also write every choice that was made (JSON)", false},
 };
 
 static int write_program(const tgl_graph *graph, const char *path)
@@ -126,27 +133,46 @@ static int write_program(const tgl_graph *graph, const char *path)
     return code;
 }
 
+/* What the format left open and how it was answered. */
+static void note_choices(cli_args *args, const char *report)
+{
+    char place[160], choice[420];
+    const char *choices = view_get(report, "choices");
+    for (const char *c = view_next(choices, NULL); c; c = view_next(choices, c)) {
+        view_text(view_get(c, "place"), place, sizeof place);
+        view_text(view_get(c, "choice"), choice, sizeof choice);
+        cli_note(args, "%s: %s", place, choice);
+    }
+}
+
 static int run_import(cli_args *args)
 {
     tgl_error err = {0};
     tgl_graph *graph = NULL;
-    char *text = NULL;
+    char *text = NULL, *report = NULL;
     size_t size;
-    if (load_graph(&graph, args, 0, &err) != TGL_OK)
+    if (load_reported(&graph, &report, args, 0, &err) != TGL_OK)
         return cli_fail(&err);
     int code = CLI_GOOD;
     const char *program = cli_value(args, "program", NULL);
+    const char *report_path = cli_value(args, "report", NULL);
     if (tgl_graph_print(&text, &size, graph, &err) != TGL_OK)
         code = cli_fail(&err);
     else if (!write_file(cli_argument(args, 1), text, size))
         code = CLI_FAILURE;
     if (code == CLI_GOOD && program)
         code = write_program(graph, program);
+    if (code == CLI_GOOD && report_path &&
+        !write_file(report_path, report, strlen(report)))
+        code = CLI_FAILURE;
     if (code == CLI_GOOD && cli_json(args))
-        printf("{\"graph\":\"%s\",\"nodes\":%u}\n", tgl_graph_name(graph),
-               tgl_graph_n_node(graph));
-    else if (code == CLI_GOOD)
+        printf("{\"graph\":\"%s\",\"nodes\":%u,\"import\":%s}\n", tgl_graph_name(graph),
+               tgl_graph_n_node(graph), report);
+    else if (code == CLI_GOOD) {
+        note_choices(args, report);
         cli_note(args, "wrote %s", cli_argument(args, 1));
+    }
+    tgl_free(report);
     tgl_free(text);
     tgl_graph_free(graph);
     return code;
@@ -154,7 +180,7 @@ static int run_import(cli_args *args)
 
 /* ---- info ---- */
 
-static const cli_option graph_options[] = {VARIANT, FORMAT, TYPES};
+static const cli_option graph_options[] = {MODEL_OPTIONS};
 
 /* "fixed<8,6> (57)" or "12 types". */
 static void types_text(const char *layer, char *out, size_t room)
@@ -442,8 +468,7 @@ static tgl_status from_seed(inputs *in, const tgl_graph *graph, size_t n_event,
 /* ---- run ---- */
 
 static const cli_option run_options[] = {
-    VARIANT,
-    FORMAT,
+    MODEL_OPTIONS,
     {"out", 'o', "FILE", "write the outputs' codes as columns (npz, hdf5)", false},
     {"begin", 0, "ROW", "first row (0)", false},
     {"end", 0, "ROW", "one past the last row", false},
@@ -630,8 +655,7 @@ static int run_run(cli_args *args)
 /* ---- diff ---- */
 
 static const cli_option diff_options[] = {
-    VARIANT,
-    FORMAT,
+    MODEL_OPTIONS,
     {"data", 'd', "FILE", "compare on this dataset's rows, by A's input convention",
      false},
     {"events", 'n', "N", "random events without --data (10000)", false},
@@ -756,8 +780,7 @@ static const cli_option export_options[] = {
     {"model-version", 0, "TEXT", "the version that the file carries", false},
     {"input-type", 0, "TYPE", "plugin: the C++ element type of the input", false},
     {"result-type", 0, "TYPE", "plugin: the C++ type of the result", false},
-    VARIANT,
-    FORMAT,
+    MODEL_OPTIONS,
 };
 
 typedef struct exported {

@@ -18,9 +18,10 @@
 
 static const char path[] = TGL_SOURCE_DIR "/fuzz/corpus/fuzz_l1json/small.json";
 
-static const tgl_import_options halved = {sizeof halved, NULL, "halved", NULL, NULL},
-                                firmware = {sizeof firmware, NULL, "firmware", NULL,
-                                            NULL};
+static const tgl_import_options halved = {.struct_size = sizeof halved,
+                                          .variant = "halved"},
+                                firmware = {.struct_size = sizeof firmware,
+                                            .variant = "firmware"};
 
 static void imports_and_describes(void **state)
 {
@@ -62,7 +63,8 @@ static void refuses(const char *from, const char *to, const char *message)
     int n = snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to,
                      at + strlen(from));
     assert_int_not_equal(
-        tgl__model_parse(&graph, &(tgl_model_text){changed, "small.json", (size_t)n},
+        tgl__model_parse(&graph,
+                         &(tgl_model_source){changed, "small.json", (size_t)n, NULL},
                          &halved, &err),
         TGL_OK);
     if (!strstr(err.message, message))
@@ -116,8 +118,9 @@ static void runs_out_of_memory(void **state)
     }
 }
 
-static const tgl_import_options trees = {sizeof trees, NULL, NULL, "fixed<6,4>",
-                                         "fixed<8,4,RND,SAT>"};
+static const tgl_import_options trees = {.struct_size = sizeof trees,
+                                         .input_type = "fixed<6,4>",
+                                         .score_type = "fixed<8,4,RND,SAT>"};
 
 /* pt < 0.6 ? (eta < -1 ? 1.5 : -2) : 0.25, and 0.125, and the base 0.5; scores in 1/16.
  * On the grid of quarters pt < 0.6 is pt <= 0.5. */
@@ -160,7 +163,7 @@ static void refuses_tree(const char *from, const char *to, const char *message)
     assert_non_null(at);
     int n = snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to,
                      at + strlen(from));
-    tgl_model_text model = {changed, "trees.json", (size_t)n};
+    tgl_model_source model = {changed, "trees.json", (size_t)n, NULL};
     assert_int_not_equal(tgl__model_parse(&graph, &model, &trees, &err), TGL_OK);
     if (!strstr(err.message, message))
         fail_msg("expected '%s', found '%s'", message, err.message);

@@ -464,12 +464,12 @@ static tgl_status read_model(reader *r)
     return TGL_OK;
 }
 
-static tgl_status import(tgl_graph **out, const tgl_json *json,
-                         const tgl_model_text *text, const tgl_import_options *options,
-                         tgl_error *err)
+static tgl_status import(tgl_graph **out, tgl_import *import)
 {
-    reader r = {
-        .json = json, .source = text->source, .variant = options->variant, .err = err};
+    reader r = {.json = import->source->json,
+                .source = import->source->path,
+                .variant = import->options->variant,
+                .err = import->err};
     tgl_status status = read_model(&r);
     tgl__arena_release(&r.arena);
     if (status != TGL_OK) {
@@ -480,14 +480,17 @@ static tgl_status import(tgl_graph **out, const tgl_json *json,
     return TGL_OK;
 }
 
-static bool sniff(const tgl_json *json)
+static bool sniff(const tgl_model_source *source)
 {
-    return tgl__json_get(json, "layers") && tgl__json_get(json, "unscaled_type");
+    return tgl__json_get(source->json, "layers") &&
+           tgl__json_get(source->json, "unscaled_type");
 }
 
+extern const tgl_importer tgl__importer_l1json;
 const tgl_importer tgl__importer_l1json = {
     .name = "l1json",
     .summary = "Level-1 network as integers in JSON (AXOL1TL)",
     .variants = variants,
+    .traits = TGL__IS_JSON,
     .sniff = sniff,
     .import = import};

@@ -597,44 +597,57 @@ static tgl_status build(reader *r, const tgl_json *json)
     return tgl_graph_verify(r->graph, r->err);
 }
 
-static bool sniff(const tgl_json *json)
+static bool sniff(const tgl_model_source *source)
 {
-    const tgl_json *learner = tgl__json_get(json, "learner");
+    const tgl_json *learner = tgl__json_get(source->json, "learner");
     return tgl__json_get(learner, "gradient_booster") &&
            tgl__json_get(learner, "learner_model_param");
 }
 
-static tgl_status import(tgl_graph **out, const tgl_json *json,
-                         const tgl_model_text *text, const tgl_import_options *options,
-                         tgl_error *err)
+static void report(tgl_import *import)
 {
+    tgl__import_choice(import, "inputs",
+                       "%s each, never missing: default directions are not kept",
+                       import->options->input_type);
+    tgl__import_choice(import, "margin",
+                       "leaves and base margin converted to %s and summed in the order "
+                       "of the trees; no sigmoid or softmax",
+                       import->options->score_type);
+}
+
+static tgl_status import(tgl_graph **out, tgl_import *import)
+{
+    const tgl_json *json = import->source->json;
+    tgl_error *err = import->err;
     reader *r = tgl__calloc(1, sizeof *r);
     if (!r)
         return tgl__fail_nomem(err);
-    r->source = text->source;
+    r->source = import->source->path;
     r->err = err;
-    tgl_status status = tgl_quant_parse(&r->input, options->input_type, err);
+    tgl_status status = tgl_quant_parse(&r->input, import->options->input_type, err);
     if (status == TGL_OK)
-        status = tgl_quant_parse(&r->score, options->score_type, err);
+        status = tgl_quant_parse(&r->score, import->options->score_type, err);
     r->input.round = TGL_TRN;
     r->input.overflow = TGL_WRAP;
     if (status == TGL_OK)
         status = read_learner(r, json);
     if (status == TGL_OK)
         status = build(r, json);
-    if (status == TGL_OK)
+    if (status == TGL_OK) {
+        report(import);
         *out = r->graph;
-    else
+    } else
         tgl_graph_free(r->graph);
     tgl__arena_release(&r->arena);
     tgl__free(r);
     return status;
 }
 
+extern const tgl_importer tgl__importer_xgboost;
 const tgl_importer tgl__importer_xgboost = {
     .name = "xgboost",
     .summary = "XGBoost's JSON model: boosted trees",
-    .needs_types = true,
+    .traits = TGL__IS_JSON | TGL__NEEDS_TYPES,
     .sniff = sniff,
     .import = import,
 };
