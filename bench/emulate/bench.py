@@ -20,6 +20,7 @@ import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "jax")
 SIZES = [16, 64, 32, 32, 5]
 FRAC = 10
 REPEATS = 7
