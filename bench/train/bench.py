@@ -7,7 +7,8 @@ trigline trains with every quantiser in place (fake-quantised weights, biases, a
 training loss and accuracy along. The peers train the plain float32 network, their easiest case, without metrics:
 - Keras 3 `fit` on NumPy arrays with its JAX and TensorFlow back ends, compiled (jit_compile=True);
 - JAX by hand: the whole epoch, its shuffle included, in one compiled lax.scan.
-PyTorch is measured when it is installed. Compilation and the first epochs are left out; medians are quoted. Each side gets the same
+PyTorch is measured when it is installed. Compilation and the first epochs are left out; each side runs three times, in turn;
+medians are quoted. Each side gets the same
 cores by CPU affinity. On a busy machine wall times wander; processor seconds of the whole process stand beside them."""
 import argparse
 import json
@@ -18,7 +19,8 @@ import sys
 import tempfile
 import time
 
-N_JET, N_FEATURE, N_CLASS, WARM = 50_050, 16, 5, 3
+N_JET, N_FEATURE, N_CLASS, WARM, ROUNDS = 50_050, 16, 5, 3, 3
+PEERS = ("keras-jax", "keras-tensorflow", "jax", "torch")
 HIDDEN = (64, 32, 32)
 
 
@@ -156,18 +158,25 @@ def main():
         np.savez(data, label=label, **{f"f{j:02d}": x[:, j] for j in range(N_FEATURE)})
         for cores in options.cores:
             program = os.path.join(options.build, "bench", "train", "bench_train")
-            ours = on_cores([program, data, str(options.epochs + WARM), str(options.batch), str(cores)], cores)
-            wall, cpu = (statistics.median(ours[key][WARM - 1:]) for key in ("epochs", "cpu"))
-            row = {"trigline": {"what": "every quantiser in place", "seconds": wall, "processor_seconds": cpu}, "peers": {}}
-            for name in ("keras-jax", "keras-tensorflow", "jax", "torch"):
-                theirs = on_cores([sys.executable, os.path.abspath(__file__), "--peer", name, "--epochs", str(options.epochs),
-                                   "--batch", str(options.batch), "--cores", str(cores)], cores)
-                if theirs is None:
-                    row["peers"][name] = "not measured (not installed, or it failed)"
-                    continue
-                seconds, processor = (statistics.median(theirs[key]) for key in ("epochs", "cpu"))
-                row["peers"][name] = {"what": theirs["what"] + ", plain float32", "seconds": seconds, "processor_seconds": processor,
-                                      "ratio": seconds / wall, "processor_ratio": processor / cpu}
+            seconds, processor, what = {}, {}, {"trigline": "every quantiser in place"}
+
+            def take(name, done, key_of_first):
+                if done is not None:
+                    seconds.setdefault(name, []).extend(done["epochs"][key_of_first:])
+                    processor.setdefault(name, []).extend(done["cpu"][key_of_first:])
+                    what.setdefault(name, done.get("what", "") + ", plain float32")
+
+            for _ in range(ROUNDS):  # in turn: whatever else the machine does meets everybody
+                take("trigline", on_cores([program, data, str(options.epochs + WARM), str(options.batch), str(cores)], cores), WARM - 1)
+                for name in PEERS:
+                    take(name, on_cores([sys.executable, os.path.abspath(__file__), "--peer", name, "--epochs", str(options.epochs),
+                                         "--batch", str(options.batch), "--cores", str(cores)], cores), 0)
+            wall, cpu = {n: statistics.median(v) for n, v in seconds.items()}, {n: statistics.median(v) for n, v in processor.items()}
+            row = {"trigline": {"what": what["trigline"], "seconds": wall["trigline"], "processor_seconds": cpu["trigline"]}, "peers": {}}
+            for name in PEERS:
+                row["peers"][name] = "not measured (not installed, or it failed)" if name not in wall else {
+                    "what": what[name], "seconds": wall[name], "processor_seconds": cpu[name],
+                    "ratio": wall[name] / wall["trigline"], "processor_ratio": cpu[name] / cpu["trigline"]}
             result["cores"][str(cores)] = row
     print(json.dumps(result, indent=2))
 

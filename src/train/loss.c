@@ -8,9 +8,12 @@
 static void gather(const tgl__loss_task *task, tgl__workspace *space,
                    const uint32_t *rows, size_t n)
 {
+    enum { AHEAD = 16 }; /* rows are shuffled: each is a cache line far away */
     size_t n_in = task->data->n_in, pad = task->net->layers[0].in_pad;
     for (size_t e = 0; e < n; e++) {
         const int16_t *from = task->data->codes + (size_t)rows[e] * n_in;
+        if (e + AHEAD < n)
+            __builtin_prefetch(task->data->codes + (size_t)rows[e + AHEAD] * n_in);
         float *to = space->input + e * pad;
         for (size_t j = 0; j < n_in; j++)
             to[j] = (float)from[j] * task->input_unit;
@@ -19,38 +22,68 @@ static void gather(const tgl__loss_task *task, tgl__workspace *space,
 
 /* ---- softmax cross-entropy: gradient = probability - one-hot ---- */
 
+/* Logits class by class, so that events lie side by side in vectors: (n_out, CHUNK) from
+ * (n, pad). */
+static void by_class(float *out, const float *logits, size_t n_out, size_t pad, size_t n)
+{
+    for (size_t o = 0; o < n_out; o++)
+        for (size_t e = 0; e < n; e++)
+            out[o * TGL__CHUNK + e] = logits[e * pad + o];
+}
+
+/* Each event's largest logit, and the first class that has it. */
+static void find_best(float *largest, uint32_t *best, const float *logits, size_t n_out)
+{
+    for (size_t e = 0; e < TGL__CHUNK; e++) {
+        largest[e] = logits[e];
+        best[e] = 0;
+    }
+    for (uint32_t o = 1; o < n_out; o++) {
+        const float *row = logits + (size_t)o * TGL__CHUNK;
+        for (size_t e = 0; e < TGL__CHUNK; e++) {
+            uint32_t more = row[e] > largest[e] ? UINT32_MAX : 0;
+            largest[e] = row[e] > largest[e] ? row[e] : largest[e];
+            best[e] = (best[e] & ~more) | (o & more);
+        }
+    }
+}
+
 static void softmax_chunk(tgl__loss *out, const tgl__loss_task *task,
                           tgl__workspace *space, const uint32_t *rows, size_t n)
 {
     int last = task->net->n_deployed - 1;
     const tgl__layer *l = &task->net->layers[last];
     const float *logits = space->out[last];
-    float *shifted = space->back[last];
-    size_t pad = l->out_pad;
+    float *back = space->back[last], *power = space->spare;
+    float largest[TGL__CHUNK], inverse[TGL__CHUNK], sum[TGL__CHUNK] = {0};
+    uint32_t best[TGL__CHUNK];
+    size_t pad = l->out_pad, n_out = l->n_out;
+    by_class(power, logits, n_out, pad, n);
+    for (size_t o = 0; o < n_out; o++) /* where a chunk is short */
+        memset(power + o * TGL__CHUNK + n, 0, (TGL__CHUNK - n) * sizeof *power);
+    find_best(largest, best, power, n_out);
+    for (size_t o = 0; o < n_out; o++)
+        for (size_t e = 0; e < TGL__CHUNK; e++)
+            power[o * TGL__CHUNK + e] -= largest[e];
     for (size_t e = 0; e < n; e++) {
-        const float *row = logits + e * pad;
-        uint32_t best = 0;
-        for (uint32_t o = 1; o < l->n_out; o++)
-            best = row[o] > row[best] ? o : best;
-        for (uint32_t o = 0; o < l->n_out; o++)
-            shifted[e * pad + o] = row[o] - row[best];
-        out->n_correct += best == task->data->label[rows[e]];
-        out->total -=
-            (double)(row[task->data->label[rows[e]]] - row[best]); /* + log sum below */
+        uint32_t label = task->data->label[rows[e]];
+        out->n_correct += best[e] == label;
+        out->total -= (double)power[label * TGL__CHUNK + e]; /* + log sum below */
     }
-    task->kernels->exp(space->spare, shifted, n * pad);
+    task->kernels->exp(power, power, n_out * TGL__CHUNK);
+    for (size_t o = 0; o < n_out; o++)
+        for (size_t e = 0; e < TGL__CHUNK; e++)
+            sum[e] += power[o * TGL__CHUNK + e];
     double sums = 1.0; /* their product: at most MAX_CLASS^CHUNK = 2^256 */
-    for (size_t e = 0; e < n; e++) {
-        const float *power = space->spare + e * pad;
-        float sum = 0;
-        for (uint32_t o = 0; o < l->n_out; o++)
-            sum += power[o];
-        sums *= (double)sum;
-        float inverse = 1.0f / sum;
-        for (uint32_t o = 0; o < l->n_out; o++)
-            shifted[e * pad + o] = power[o] * inverse;
-        shifted[e * pad + task->data->label[rows[e]]] -= 1.0f;
-    }
+    for (size_t e = 0; e < n; e++)
+        sums *= (double)sum[e];
+    for (size_t e = 0; e < TGL__CHUNK; e++)
+        inverse[e] = 1.0f / sum[e];
+    for (size_t o = 0; o < n_out; o++)
+        for (size_t e = 0; e < n; e++)
+            back[e * pad + o] = power[o * TGL__CHUNK + e] * inverse[e];
+    for (size_t e = 0; e < n; e++)
+        back[e * pad + task->data->label[rows[e]]] -= 1.0f;
     out->total += tgl__log(sums);
 }
 
