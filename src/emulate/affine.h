@@ -52,4 +52,9 @@ void tgl__split(const tgl__affine_builder *builder, uint32_t row, uint32_t j,
 const tgl__matrix *tgl__matrix_of(const tgl__affine_builder *builder,
                                   const tgl__rows *plan);
 
+/* The pair way over a panel, where that is faster: `done` says whether `step` was made.
+ */
+tgl_status tgl__plan_panel(tgl__affine_builder *builder, const tgl__cast *acc, bool *done,
+                           const tgl__step **step, tgl_error *err);
+
 #endif

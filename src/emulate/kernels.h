@@ -12,7 +12,8 @@
 enum {
     TGL__TILE = 256, /* events in scratch at a time */
     TGL__STRIP = 64, /* kernels work on whole strips of events */
-    TGL__N_LANE = 3  /* 16, 32, 64 bits */
+    TGL__N_LANE = 3, /* 16, 32, 64 bits */
+    TGL__PANEL_ROWS = 4
 };
 
 typedef struct tgl__step tgl__step;
@@ -56,6 +57,35 @@ typedef struct tgl__rows {
     tgl__cast term;     /* general kernel only; each term's shift replaces the cast's */
     uint32_t temporary; /* general kernel: scratch offset of one tile */
 } tgl__rows;
+
+/* 16-bit arguments laid out for tgl__panel: the tile in blocks of two vectors of 32-bit
+ * lanes, in each block the pairs one after the other. */
+typedef struct tgl__pack {
+    uint32_t n_pair;
+    const uint32_t *from; /* (2 * n_pair) scratch offsets */
+} tgl__pack;
+
+/* One pair's products in a few rows at once. */
+typedef struct tgl__panel_term {
+    uint32_t pair;
+    int32_t weight[TGL__PANEL_ROWS]; /* two 16-bit weights each */
+} tgl__panel_term;
+
+/* n_row (4, 2 or 1) results, accumulated together from every pair that any of them
+ * needs. */
+typedef struct tgl__panel_group {
+    uint32_t n_row, n_term;
+    uint32_t dst[TGL__PANEL_ROWS];
+    int32_t bias[TGL__PANEL_ROWS];
+    const tgl__panel_term *terms;
+} tgl__panel_group;
+
+/* The `rows_pair` kernel for dense matrices: arguments come from a panel at step->a. */
+typedef struct tgl__panel {
+    uint32_t n_pair, n_group;
+    const tgl__panel_group *groups;
+    tgl__cast acc;
+} tgl__panel;
 
 /* A constant matrix for one event: its results lie side by side in lanes. `which` names
  * an argument (with pairs: argument 2 * which and the next) for each row of weights. */
@@ -118,8 +148,11 @@ typedef struct tgl__lane_kernels {
 typedef struct tgl__kernels {
     const char *name;
     tgl__lane_kernels lanes[TGL__N_LANE];
+    tgl__kernel *narrow;      /* a conversion from 32-bit lanes into 16-bit ones */
     tgl__kernel *pair;        /* two 16-bit arguments side by side in one 32-bit lane */
     tgl__kernel *rows_pair;   /* affine over such pairs, 32-bit accumulators */
+    tgl__kernel *pack;        /* all of a matrix' arguments into a panel of such pairs */
+    tgl__kernel *rows_panel;  /* affine over a panel */
     tgl__kernel *matrix_pair; /* the same over one event */
 } tgl__kernels;
 

@@ -376,6 +376,36 @@ static void plan_shift_value(tgl__planner *p, const tgl_op *op)
     p->recipes[p->current].step.cast.lo = top;
 }
 
+/* A step of a conversion: argument and result in lanes of their own. */
+static void add_cast(tgl__planner *p, const tgl_op *op, tgl__kernel *run, uint32_t lane,
+                     uint32_t arg_lane, int shift, bool keep)
+{
+    tgl_quant quant = {op->type, op->round, op->overflow};
+    uint32_t from = tgl__value_in(p, op->args[0], arg_lane);
+    uint32_t dst = tgl__result_in(p, op->first_value, lane);
+    tgl__step *step = tgl__new_step(p, run);
+    if (step == NULL)
+        return;
+    step->dst = dst;
+    step->a = from;
+    step->cast.shift = (int16_t)shift;
+    step->cast.round = (uint8_t)op->round;
+    tgl__cast_overflow(&step->cast, &quant, lane, keep);
+    note_operands(p, step, lane, arg_lane, op->args, 1);
+}
+
+/* Whether one pass from 32-bit to 16-bit lanes does a conversion that drops bits. */
+static bool can_narrow(const tgl__planner *p, const tgl_op *op, const tgl_interval *a,
+                       int shift)
+{
+    bool rounds = shift > 0 && op->round == TGL_RND;
+    int64_t half = rounds && shift < 32 ? INT64_C(1) << (shift - 1) : 0;
+    return p->minimum_lane == 0 && lane_of(p, op->first_value) == 0 &&
+           tgl__lane_for(p, a->lo, a->hi) == 1 && shift < 32 &&
+           a->hi + half <= INT32_MAX && (shift == 0 || rounds || op->round == TGL_TRN) &&
+           op->overflow != TGL_SAT_ZERO;
+}
+
 static tgl_status plan_quantise(tgl__planner *p, uint32_t number, tgl_error *err)
 {
     const tgl_op *op = tgl_program_op(p->program, number);
@@ -388,6 +418,10 @@ static tgl_status plan_quantise(tgl__planner *p, uint32_t number, tgl_error *err
     if (shift >= 0) {
         y = tgl__interval_quantise(&a, &rounding);
         keep = tgl__survives(&y, &quant);
+        if (can_narrow(p, op, &a, shift)) {
+            add_cast(p, op, p->emulator->kernels->narrow, 0, 1, shift, keep);
+            return TGL_OK;
+        }
         lane = own > lane ? own : lane;
         while (lane < TGL__N_LANE && shift >= tgl__lane_bits(lane))
             lane++;
@@ -402,17 +436,7 @@ static tgl_status plan_quantise(tgl__planner *p, uint32_t number, tgl_error *err
     }
     if (lane >= TGL__N_LANE)
         return tgl__plan_slow(p, number, err);
-    uint32_t from = tgl__value_in(p, op->args[0], lane);
-    uint32_t dst = tgl__result_in(p, op->first_value, lane);
-    tgl__step *step = tgl__new_step(p, p->emulator->kernels->lanes[lane].cast);
-    if (step == NULL)
-        return TGL_OK;
-    step->dst = dst;
-    step->a = from;
-    step->cast.shift = (int16_t)shift;
-    step->cast.round = (uint8_t)op->round;
-    tgl__cast_overflow(&step->cast, &quant, lane, keep);
-    note_operands(p, step, lane, lane, op->args, 1);
+    add_cast(p, op, p->emulator->kernels->lanes[lane].cast, lane, lane, shift, keep);
     return TGL_OK;
 }
 

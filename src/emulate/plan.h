@@ -90,7 +90,8 @@ typedef struct tgl__planner {
     int64_t *arg_code;
     uint32_t *free_slots[TGL__N_LANE];
     uint32_t n_free[TGL__N_LANE], cap_free[TGL__N_LANE];
-    bool failed; /* out of memory, reported once at the end */
+    uint64_t panel, panel_size; /* scratch for arguments laid out for a matrix */
+    bool failed;                /* out of memory, reported once at the end */
 } tgl__planner;
 
 /* Narrowest lane (0: 16, 1: 32, 2: 64 bits) for the closed range; TGL__N_LANE when none

@@ -390,29 +390,10 @@ static void fill_rows(tgl__affine_builder *b, tgl__row *rows, tgl__rows *plan)
     }
 }
 
-static tgl_status emit(tgl__affine_builder *b, tgl_error *err)
+/* The casts of any way. */
+static void fill_casts(const tgl__affine_builder *b, tgl__rows *plan)
 {
-    tgl__planner *p = b->p;
     const tgl__affine_facts *f = b->f;
-    tgl_arena *arena = &p->emulator->arena;
-    uint32_t n_in = f->a->n_in;
-    /* a product may appear twice: its high half and its multiple of x */
-    size_t n_term = (size_t)n_in * f->a->n_out * (b->way == TGL__HIGH ? 2 : 1);
-    tgl__rows *plan = tgl__arena_alloc(arena, 1, sizeof *plan);
-    tgl__row *rows = tgl__arena_alloc(arena, f->a->n_out, sizeof *rows);
-    b->terms = tgl__arena_alloc(arena, n_term, sizeof *b->terms);
-    uint32_t *x = tgl__arena_alloc(arena, n_in, sizeof *x);
-    b->low = tgl__arena_alloc(&b->work, n_in, sizeof *b->low);
-    b->whole = tgl__arena_alloc(&b->work, n_in, sizeof *b->whole);
-    if (plan == NULL || rows == NULL || b->terms == NULL || x == NULL || b->low == NULL ||
-        b->whole == NULL)
-        return tgl__fail_nomem(err);
-    for (uint32_t j = 0; j < n_in; j += b->way == TGL__PAIR ? 2 : 1)
-        x[b->way == TGL__PAIR ? j / 2 : j] =
-            b->way == TGL__PAIR ? pair_up(p, f->op, j)
-                                : tgl__value_in(p, f->op->args[j], b->lane);
-    b->x = x;
-    plan->rows = rows;
     tgl__cast_overflow(&plan->acc, &f->a->acc, b->lane,
                        b->way == TGL__GENERAL ? !f->acc_bites && !f->acc_wraps
                                               : !f->acc_wraps);
@@ -420,21 +401,64 @@ static tgl_status emit(tgl__affine_builder *b, tgl_error *err)
     plan->term.overflow = TGL__KEEP;
     if (f->term_bites)
         tgl__cast_overflow(&plan->term, &f->a->term, b->lane, false);
+}
+
+/* One row after the other over the tile. */
+static tgl_status emit_rows(tgl__affine_builder *b, tgl__rows *plan,
+                            const tgl__step **step, tgl_error *err)
+{
+    tgl__planner *p = b->p;
+    const tgl__affine_facts *f = b->f;
+    tgl_arena *arena = &p->emulator->arena;
+    bool pairs = b->way == TGL__PAIR;
+    uint32_t n_in = f->a->n_in;
+    /* a product may appear twice: its high half and its multiple of x */
+    size_t n_term = (size_t)n_in * f->a->n_out * (b->way == TGL__HIGH ? 2 : 1);
+    tgl__row *rows = tgl__arena_alloc(arena, f->a->n_out, sizeof *rows);
+    b->terms = tgl__arena_alloc(arena, n_term, sizeof *b->terms);
+    uint32_t *x = tgl__arena_alloc(arena, n_in, sizeof *x);
+    if (rows == NULL || b->terms == NULL || x == NULL)
+        return tgl__fail_nomem(err);
+    for (uint32_t j = 0; j < n_in; j += pairs ? 2 : 1)
+        x[pairs ? j / 2 : j] =
+            pairs ? pair_up(p, f->op, j) : tgl__value_in(p, f->op->args[j], b->lane);
+    b->x = x;
+    plan->rows = rows;
     if (b->way == TGL__GENERAL)
         plan->temporary = tgl__take_slot(p, b->lane);
     fill_rows(b, rows, plan);
-    tgl__step *step = tgl__new_step(p, kernel_of(b));
-    if (step != NULL)
-        step->data = plan;
+    tgl__step *made = tgl__new_step(p, kernel_of(b));
+    if (made != NULL)
+        made->data = plan;
+    *step = made;
+    if (b->way == TGL__GENERAL)
+        tgl__drop_slot(p, b->lane, plan->temporary);
+    for (uint32_t j = 0; pairs && j < n_in; j += 2)
+        tgl__drop_slot(p, 1, x[j / 2]);
+    return TGL_OK;
+}
+
+static tgl_status emit(tgl__affine_builder *b, tgl_error *err)
+{
+    tgl__planner *p = b->p;
+    uint32_t n_in = b->f->a->n_in;
+    tgl__rows *plan = tgl__arena_alloc(&p->emulator->arena, 1, sizeof *plan);
+    b->low = tgl__arena_alloc(&b->work, n_in, sizeof *b->low);
+    b->whole = tgl__arena_alloc(&b->work, n_in, sizeof *b->whole);
+    if (plan == NULL || b->low == NULL || b->whole == NULL)
+        return tgl__fail_nomem(err);
+    const tgl__step *step = NULL;
+    bool done = false;
+    fill_casts(b, plan);
+    if (b->way == TGL__PAIR)
+        TGL_TRY(tgl__plan_panel(b, &plan->acc, &done, &step, err));
+    if (!done)
+        TGL_TRY(emit_rows(b, plan, &step, err));
     tgl__recipe *recipe = tgl__note_recipe(p, TGL__AFFINE, step, b->lane,
                                            b->way == TGL__PAIR ? 0 : b->lane);
     if ((recipe->step.data = tgl__matrix_of(b, plan)) == NULL)
         return tgl__fail_nomem(err);
     recipe->step.run = matrix_kernel_of(b);
-    if (b->way == TGL__GENERAL)
-        tgl__drop_slot(p, b->lane, plan->temporary);
-    for (uint32_t j = 0; b->way == TGL__PAIR && j < n_in; j += 2)
-        tgl__drop_slot(p, 1, x[j / 2]);
     return TGL_OK;
 }
 
