@@ -72,6 +72,20 @@ TGL_API TGL_NODISCARD tgl_status tgl_quantise_double(int64_t *out, double value,
                                                      const tgl_quant *quant,
                                                      tgl_error *err);
 
+/**
+ * The same for events at once: codes[e][j] = values[e][j] by quants[j]. What a model's
+ * input types make of real numbers.
+ *
+ * @param codes  (n_event, n_quant) row-major, caller-allocated; unspecified on failure
+ * @param values (n_event, n_quant) row-major, not retained
+ * @return TGL_EFORMAT for NaN and infinities; err->offset is the event
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_quantise_doubles(int64_t *codes,
+                                                      const double *values,
+                                                      size_t n_event,
+                                                      const tgl_quant *quants,
+                                                      size_t n_quant, tgl_error *err);
+
 /** The code's value as a double: exact up to 53 bits. */
 TGL_API double tgl_code_to_double(int64_t code, int frac);
 

@@ -42,6 +42,16 @@ struct ArrowArray {
     void *private_data;
 };
 #endif
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+#endif
 
 typedef struct tgl_table tgl_table;
 
@@ -144,6 +154,21 @@ TGL_API TGL_NODISCARD tgl_status tgl_table_import(tgl_table **out,
                                                   const struct ArrowSchema *schema,
                                                   const struct ArrowArray *array,
                                                   tgl_error *err);
+
+/** Export as an Arrow stream of one struct array, as tgl_table_export gives it; nothing
+ * is copied but what that copies. The consumer releases it, in one thread at a time. */
+TGL_API TGL_NODISCARD tgl_status tgl_table_export_stream(struct ArrowArrayStream *stream,
+                                                         tgl_table *table,
+                                                         tgl_error *err);
+/**
+ * Import every array of a stream of struct arrays, one after the other (copied, as
+ * tgl_table_import). The stream is read to its end and stays the caller's to release. A
+ * stream without arrays gives a table without rows, with the schema's columns.
+ * @return TGL_EIO, with the stream's own words, when the stream fails
+ */
+TGL_API TGL_NODISCARD tgl_status tgl_table_import_stream(tgl_table **out,
+                                                         struct ArrowArrayStream *stream,
+                                                         tgl_error *err);
 
 /* ---- building row by row: what an experiment's event loop writes ---- */
 

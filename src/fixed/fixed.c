@@ -125,6 +125,22 @@ tgl_status tgl_quantise_double(int64_t *out, double value, const tgl_quant *quan
     return TGL_OK;
 }
 
+tgl_status tgl_quantise_doubles(int64_t *codes, const double *values, size_t n_event,
+                                const tgl_quant *quants, size_t n_quant, tgl_error *err)
+{
+    for (size_t e = 0; e < n_event; e++)
+        for (size_t j = 0; j < n_quant; j++) {
+            double value = values[e * n_quant + j];
+            if (!isfinite(value))
+                return tgl__fail_at(
+                    err, TGL_EFORMAT, e,
+                    "event %zu: input %zu: expected a finite number, found %s", e, j,
+                    isnan(value) ? "nan" : "inf");
+            TGL_TRY(tgl_quantise_double(&codes[e * n_quant + j], value, &quants[j], err));
+        }
+    return TGL_OK;
+}
+
 double tgl_code_to_double(int64_t code, int frac)
 {
     return ldexp((double)code, -frac);

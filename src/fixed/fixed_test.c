@@ -108,6 +108,30 @@ static void doubles(void **state)
         TGL_EFORMAT);
 }
 
+static void doubles_of_events(void **state)
+{
+    (void)state;
+    static const tgl_quant quants[] = {{{1, 8, 3}, TGL_RND_CONV, TGL_SAT},
+                                       {{0, 4, -1}, TGL_TRN, TGL_WRAP}};
+    double values[] = {-1.1875, 63.9, 1e300, -2.0, 0.3125, 31.0};
+    int64_t codes[6], one;
+    tgl_error err;
+    assert_int_equal(tgl_quantise_doubles(codes, values, 3, quants, 2, &err), TGL_OK);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(tgl_quantise_double(&one, values[i], &quants[i % 2], NULL),
+                         TGL_OK);
+        assert_int_equal(codes[i], one);
+    }
+    assert_int_equal(codes[2], 127);
+    values[4] = (double)__builtin_inff();
+    assert_int_equal(tgl_quantise_doubles(codes, values, 3, quants, 2, &err),
+                     TGL_EFORMAT);
+    assert_int_equal(err.offset, 2);
+    assert_string_equal(err.message,
+                        "event 2: input 0: expected a finite number, found inf");
+    assert_int_equal(tgl_quantise_doubles(codes, values, 0, quants, 2, &err), TGL_OK);
+}
+
 static void text_round_trips(void **state)
 {
     (void)state;
@@ -232,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_mode_exhaustively),
                                        cmocka_unit_test(wide_corners),
                                        cmocka_unit_test(doubles),
+                                       cmocka_unit_test(doubles_of_events),
                                        cmocka_unit_test(text_round_trips),
                                        cmocka_unit_test(intervals_hold_every_result),
                                        cmocka_unit_test(short_cuts_change_nothing)};

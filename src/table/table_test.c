@@ -144,6 +144,124 @@ static void arrow_round_trip(void **state)
     tgl_table_free(t);
 }
 
+/* One array, the table's own memory, then the end; schemas as often as asked. */
+static void arrow_stream_round_trip(void **state)
+{
+    (void)state;
+    tgl_error err = {0};
+    tgl_table *t = sample(), *back = NULL;
+    const void *values = tgl_table_column(t, 0)->values;
+    struct ArrowArrayStream stream;
+    struct ArrowSchema schema[2];
+    struct ArrowArray array;
+    assert_int_equal(tgl_table_export_stream(&stream, t, &err), TGL_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(stream.get_schema(&stream, &schema[i]), 0);
+        assert_string_equal(schema[i].children[0]->format, "+L");
+        schema[i].release(&schema[i]);
+    }
+    assert_int_equal(stream.get_next(&stream, &array), 0);
+    assert_ptr_equal(array.children[0]->children[0]->buffers[1], values);
+    array.release(&array);
+    assert_int_equal(stream.get_next(&stream, &array), 0);
+    assert_null(array.release);
+    assert_null(stream.get_last_error(&stream));
+    assert_int_equal(tgl_table_import_stream(&back, &stream, &err), TGL_OK);
+    assert_int_equal(tgl_table_n_row(back), 0); /* it is at its end: columns, no rows */
+    assert_int_equal(tgl_table_n_column(back), 3);
+    stream.release(&stream);
+    assert_null(stream.release);
+    tgl_table_free(back);
+    assert_int_equal(tgl_table_import_stream(&back, &stream, &err), TGL_EUSAGE);
+    assert_int_equal(tgl_table_export_stream(&stream, t, &err), TGL_OK);
+    assert_int_equal(tgl_table_import_stream(&back, &stream, &err), TGL_OK);
+    assert_same(t, back);
+    stream.release(&stream); /* released unread elsewhere: nothing leaks */
+    assert_int_equal(tgl_table_export_stream(&stream, t, &err), TGL_OK);
+    stream.release(&stream);
+    tgl_table_free(back);
+    tgl_table_free(t);
+}
+
+/* A stream that answers the sample `left` times, then fails or ends. */
+typedef struct repeating {
+    tgl_table *table;
+    int left, fails;
+} repeating;
+
+static int repeat_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
+{
+    struct ArrowArray unused;
+    repeating *r = stream->private_data;
+    tgl_status status = tgl_table_export(out, &unused, r->table, NULL);
+    if (status == TGL_OK)
+        unused.release(&unused);
+    return status == TGL_OK ? 0 : 12;
+}
+
+static int repeat_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
+{
+    struct ArrowSchema unused;
+    repeating *r = stream->private_data;
+    *out = (struct ArrowArray){0};
+    if (r->left-- <= 0)
+        return r->fails;
+    tgl_status status = tgl_table_export(&unused, out, r->table, NULL);
+    if (status == TGL_OK)
+        unused.release(&unused);
+    return status == TGL_OK ? 0 : 12;
+}
+
+static const char *repeat_error(struct ArrowArrayStream *stream)
+{
+    return ((repeating *)stream->private_data)->fails == 5 ? "the disk is gone" : NULL;
+}
+
+static void repeat_release(struct ArrowArrayStream *stream)
+{
+    stream->release = NULL;
+}
+
+static void arrow_stream_chains_and_fails(void **state)
+{
+    (void)state;
+    tgl_error err = {0};
+    tgl_table *t = sample(), *three = sample(), *back = NULL;
+    assert_int_equal(tgl_table_append(three, t, &err), TGL_OK);
+    assert_int_equal(tgl_table_append(three, t, &err), TGL_OK);
+    repeating r = {t, 3, 0};
+    struct ArrowArrayStream stream = {repeat_schema, repeat_next, repeat_error,
+                                      repeat_release, &r};
+    assert_int_equal(tgl_table_import_stream(&back, &stream, &err), TGL_OK);
+    assert_same(three, back);
+    tgl_table_free(back);
+    back = NULL;
+    r = (repeating){t, 1, 5};
+    assert_int_equal(tgl_table_import_stream(&back, &stream, &err), TGL_EIO);
+    assert_string_equal(err.message, "Arrow stream: the disk is gone");
+    assert_null(back);
+    for (long n = 0;; n++) {
+        r = (repeating){t, 2, 0};
+        tgl__alloc_fail_after(n);
+        tgl_status status = tgl_table_import_stream(&back, &stream, &err);
+        struct ArrowArrayStream ours;
+        if (status == TGL_OK) {
+            status = tgl_table_export_stream(&ours, t, &err);
+            if (status == TGL_OK)
+                ours.release(&ours);
+        }
+        tgl__alloc_fail_after(-1);
+        tgl_table_free(back);
+        back = NULL;
+        if (status == TGL_OK)
+            break;
+        assert_int_equal(status, TGL_ENOMEM);
+        assert_true(n < 1000);
+    }
+    tgl_table_free(three);
+    tgl_table_free(t);
+}
+
 static void refuses_nulls(void **state)
 {
     (void)state;
@@ -196,6 +314,8 @@ int main(void)
         cmocka_unit_test(slices_and_appends),
         cmocka_unit_test(refuses_broken_columns),
         cmocka_unit_test(arrow_round_trip),
+        cmocka_unit_test(arrow_stream_round_trip),
+        cmocka_unit_test(arrow_stream_chains_and_fails),
         cmocka_unit_test(refuses_nulls),
         cmocka_unit_test(survives_allocation_failure),
     };
