@@ -309,6 +309,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tgl_payload_free": (None, [_payload]),
     "tgl_payload_set": (c_int, [_payload, c_char_p, c_uint32, c_uint32, _codes, _err]),
     "tgl_payload_get": (_codes, [_payload, c_uint32]),
+    "tgl_payload_program_digest": (_bytes, [_payload]),
     "tgl_payload_encode": (c_int, [POINTER(_bytes), _size, _payload, _err]),
     "tgl_payload_decode": (c_int, [POINTER(_payload), _program, _bytes, c_size_t, _err]),
     # emulate.h

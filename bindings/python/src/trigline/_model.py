@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _ffi
-from ._errors import Handle, PathLike, UsageError, call, path_text, take_bytes, take_text, text
+from ._errors import Handle, MismatchError, PathLike, UsageError, call, path_text, take_bytes, take_text, text
 from ._fixed import Quant, Type, pointer, quant_of, type_of
 from ._ffi import Overflow, Rounding, Status
 
@@ -274,13 +274,27 @@ class Payload:
         """Read a payload file (.tgls) for a program. Raises MismatchError for another program's, FormatError."""
         payload = ctypes.POINTER(_ffi.tgl_payload)()
         call("tgl_payload_decode", ctypes.byref(payload), program._handle.pointer, _bytes(data), len(data), path=path)
-        return cls(Handle(payload, "tgl_payload_free"), program)
+        found = cls(Handle(payload, "tgl_payload_free"), program)
+        found.check(program, path)
+        return found
+
+    def check(self, program: Program, path: str | None = None) -> None:
+        """Raise MismatchError unless this was made for `program`: slots alike are not enough."""
+        made_for = self.program_digest
+        if made_for != program.digest:
+            raise MismatchError(f"payload: expected one for {program.digest}, found one for {made_for}", path=path)
 
     def to_bytes(self) -> bytes:
         """The payload file's bytes."""
         out, size = ctypes.POINTER(ctypes.c_uint8)(), ctypes.c_size_t()
         call("tgl_payload_encode", ctypes.byref(out), ctypes.byref(size), self._handle.pointer)
         return take_bytes(out, size)
+
+    @property
+    def program_digest(self) -> str:
+        """ "sha256:..." of the program it was made for."""
+        digest = _ffi.lib.tgl_payload_program_digest(self._handle.pointer)
+        return "sha256:" + bytes(digest[:32]).hex()
 
     @property
     def slots(self) -> dict[str, Slot]:

@@ -153,6 +153,7 @@ class Session:
         if isinstance(payload, bytes):
             self.payload = Payload.from_bytes(payload, self.program)
         elif payload is not None:
+            payload.check(self.program)
             self.payload = payload
         self._backend = _Emulator(self.program, self.payload)
         self._inputs = self._backend.inputs
