@@ -264,6 +264,9 @@ class Trees(unittest.TestCase):
             np.testing.assert_array_equal(session.graph.evaluate(codes[:50]), session.run(codes[:50]))
             one = session.run(codes[7])
             self.assertEqual(one.shape, (1,))
+            report = session.graph.report
+            self.assertEqual((report["format"], report["source"]), ("xgboost", str(path)))
+            self.assertTrue(all(set(choice) == {"place", "choice"} for choice in report["choices"]))
             np.testing.assert_array_equal(one, session.run(codes)[7])
         with self.assertRaises(trigline.UsageError) as caught:
             trigline.import_model(path)
@@ -435,8 +438,8 @@ class Errors(unittest.TestCase):
         self.check([trigline.NotFoundError, KeyError], ("TGL_ENOTFOUND", -6), trigline.import_model, good, format="grap", message="graph")
         self.check([trigline.Error], ("TGL_EUSAGE", -1), trigline.export, graph, HERE / "x.unknown", message="format to export to")
         self.check([OSError], ("TGL_ENOTFOUND", -6), trigline.export, graph, HERE / "no" / "x.tglr")
-        with self.assertRaises(OSError):
-            trigline.import_model(folder)
+        self.check([trigline.FormatError], ("TGL_EFORMAT", -4), trigline.import_model, folder, message="another directory")
+        self.check([trigline.UsageError], ("TGL_EUSAGE", -1), trigline.import_model, good, settings=broken)
 
     def test_damaged_run_file(self):
         """Every byte of a run-time file flipped: FormatError or another Error, never a crash."""

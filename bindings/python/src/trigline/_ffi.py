@@ -180,7 +180,7 @@ class tgl_slot(Structure):
 
 class tgl_import_options(Structure):
     _fields_ = [("struct_size", c_size_t), ("format", c_char_p), ("variant", c_char_p), ("input_type", c_char_p),
-                ("score_type", c_char_p)]
+                ("score_type", c_char_p), ("settings", c_char_p), ("weights", c_char_p), ("report", POINTER(c_char_p))]
 
 
 class tgl_export_options(Structure):

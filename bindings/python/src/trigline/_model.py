@@ -79,8 +79,10 @@ def convention_quants(convention: Any) -> list[Quant]:
 class Graph:
     """A model as typed tensors and operators; immutable, threads may share it. Made by `import_model`."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, report: dict[str, Any] | None = None) -> None:
         self._handle = handle
+        self.report = report
+        """Of an imported graph: {"format", "source", "choices": [{"place", "choice"}]}, whatever had to be chosen."""
 
     @classmethod
     def from_json(cls, document: str, source: str = "graph") -> Graph:
@@ -347,22 +349,29 @@ def load_package(name: str, store: PathLike = ".trigline") -> Package:
 
 
 def import_model(path: PathLike, *, inputs: str | Type | Quant | None = None, scores: str | Type | Quant | None = None,
-                 variant: str | None = None, format: str | None = None) -> Graph:
-    """Import a model file as a graph with exact types. Nothing is guessed: what a format leaves open is named here.
+                 variant: str | None = None, settings: PathLike | None = None, weights: PathLike | None = None,
+                 format: str | None = None) -> Graph:
+    """Import a model, a file or a folder, as a graph with exact types. Nothing is guessed: what a format leaves open is
+    named here (docs/model.md), and what the importer had to choose stands in the graph's `report`.
 
     inputs   XGBoost: the type of every input, "fixed<16,10>"
     scores   XGBoost: leaves are converted to it and summed in it, "fixed<18,8,RND,SAT>"
     variant  Level-1 JSON: the input convention, "halved"
-    format   "graph", "l1json", "xgboost"; None: by content
+    settings  a YAML or JSON file that names the rest
+    weights  the file of the weights, where they are apart
+    format   "graph", "l1json", "xgboost" ...; None: by content
 
     Raises MissingFileError, FormatError with the byte in `offset`, UnsupportedError naming what cannot be imported,
     UsageError naming what the format needs.
     """
-    options = _ffi.tgl_import_options(ctypes.sizeof(_ffi.tgl_import_options), text(format), text(variant),
-                                      _type_text(inputs), _type_text(scores))
+    report = ctypes.c_char_p()
+    options = _ffi.tgl_import_options(
+        ctypes.sizeof(_ffi.tgl_import_options), text(format), text(variant), _type_text(inputs), _type_text(scores),
+        None if settings is None else path_text(settings), None if weights is None else path_text(weights),
+        ctypes.pointer(report))
     graph = ctypes.POINTER(_ffi.tgl_graph)()
     call("tgl_model_import", ctypes.byref(graph), path_text(path), ctypes.byref(options), path=str(path))
-    return Graph(Handle(graph, "tgl_graph_free"))
+    return Graph(Handle(graph, "tgl_graph_free"), json.loads(take_text(report)))
 
 
 def model_info(model: Graph | PathLike, **options: Any) -> dict[str, Any]:
