@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import pathlib
+import pickle
 import re
 import subprocess
 import sys
@@ -291,6 +292,16 @@ class Numbers(unittest.TestCase):
                     n += len(want)
         print(f"real numbers to codes: {n} conversions, 28 modes, 0 differing")
 
+    def test_far_binary_points(self):
+        for frac in (-2000, -1100, 1100, 2000):
+            for overflow in ("SAT", "WRAP"):
+                quant = trigline.Quant(trigline.Type(True, 20, frac), trigline.Rounding.RND, trigline.Overflow[overflow])
+                reals = [0.0, 1.0, -1.5, 5e-324, -1.7e308]
+                np.testing.assert_array_equal(quant.codes(reals), [exact(x, 20, frac, True, "RND", overflow) for x in reals], err_msg=str(quant))
+        for wrong in ((True, 0, 0), (True, 64, 0), (False, 300, 2), (True, 8, 1 << 15)):
+            with self.assertRaises(trigline.LimitError):
+                trigline.Type(*wrong)
+
     def test_values_back(self):
         quant = trigline.Quant.parse("fixed<16,6>")
         codes = np.array([[-(2**15), 0, 77, 2**15 - 1]])
@@ -351,10 +362,14 @@ class Arrays(unittest.TestCase):
         for out in (np.empty((999, 1), np.int64), np.empty((1000, 1)), np.empty((1000, 2), np.int64)[:, :1], readonly):
             with self.assertRaises(trigline.UsageError):
                 self.session.run(self.codes, out=out)
+        for threads in (-1, -(2**63)):
+            with self.assertRaises(trigline.UsageError):
+                self.session.run(self.codes, threads=threads)
 
     def test_named_inputs_and_outputs(self):
         named = {"eta": self.codes[:, 1], "pt": self.codes[:, 0].astype(np.uint8)}
         np.testing.assert_array_equal(self.session.run(named, ["score"]), self.expected)
+        np.testing.assert_array_equal(self.session.run(named, "score"), self.expected)
         with self.assertRaises(trigline.NotFoundError):
             self.session.run({"pt": self.codes[:, 0]})
         with self.assertRaises(KeyError):
@@ -370,7 +385,7 @@ class Arrays(unittest.TestCase):
             def work(i, session=session, found=found, failures=failures):
                 try:
                     for k in range(5):
-                        found[i] = session.run(codes, threads=1 + (i + k) % 3)
+                        found[i] = session.run(codes, threads=(i + k) % 3)
                         np.testing.assert_array_equal(found[i], expected)
                         with np.testing.assert_raises(trigline.LimitError):
                             session.run(np.full((3, 2), 999))
@@ -393,6 +408,11 @@ class Arrays(unittest.TestCase):
         gc.collect()
         np.testing.assert_array_equal(out, self.expected)
         self.assertEqual(ports[0].name, "score")
+
+    def test_calls_release_the_gil(self):
+        """ctypes releases it around every call of a CDLL, never for a PyDLL."""
+        self.assertIsInstance(_ffi.lib, ctypes.CDLL)
+        self.assertNotIsInstance(_ffi.lib, ctypes.PyDLL)
 
     def test_progress_stops_a_run(self):
         codes, seen = small_codes(200000), []
@@ -474,6 +494,13 @@ class Errors(unittest.TestCase):
     def test_every_status_has_a_class(self):
         codes = {kind.code for kind in vars(trigline).values() if isinstance(kind, type) and issubclass(kind, trigline.Error)}
         self.assertEqual(codes, set(trigline.Status) - {trigline.Status.TGL_OK})
+
+    def test_they_travel_between_processes(self):
+        for kind in vars(trigline).values():
+            if isinstance(kind, type) and issubclass(kind, trigline.Error):
+                error = pickle.loads(pickle.dumps(kind("what went wrong", path="a.json", offset=7)))
+                self.assertIs(type(error), kind)
+                self.assertEqual((str(error), error.where, error.offset, error.code), ("what went wrong", "a.json: byte 7", 7, kind.code))
 
 
 class Models(unittest.TestCase):
@@ -627,13 +654,18 @@ class Tables(unittest.TestCase):
         for wrong in ({"a": [1, 2], "b": [1]}, {"a\0b": [1]}):
             with self.assertRaises(trigline.UsageError):
                 trigline.Table.from_columns(wrong)
-        for offsets in ([0, 3], [1, 2], []):
+        for offsets in ([0, 3], [1, 2], [], [0.5, 2], [[0, 2]]):
             with self.assertRaises(trigline.UsageError):
                 trigline.Jagged(offsets, [5, 6])
         with self.assertRaises(trigline.Error):
             trigline.Table.from_columns({"a": trigline.Jagged([0, 2, 1, 2], [5, 6])})
         with self.assertRaises(TypeError):
             trigline.Table.from_arrow(5)
+        trigline.Table.from_columns({"abc": np.arange(3)}).write(HERE / "abc.npz")
+        self.assertEqual(list(trigline.read(HERE / "abc.npz", "abc")), ["abc"])
+        for wrong in ({"begin": -1}, {"end": -1}, {"threads": -1}):
+            with self.assertRaises(trigline.UsageError):
+                trigline.read(HERE / "abc.npz", **wrong)
 
     def test_arrow_shares_memory(self):
         table = trigline.Table.from_columns(sample_columns())

@@ -142,6 +142,13 @@ def path_text(path: PathLike) -> bytes:
     return value
 
 
+def count(value: int, name: str) -> int:
+    """A number for C, where a negative one would be a huge one."""
+    if value < 0:
+        raise UsageError(f"{name}: expected 0 or more, found {value}")
+    return value
+
+
 class Handle:
     """Owns an object of the C library: frees it when the last reference goes, whichever thread that is in."""
 

@@ -17,7 +17,6 @@ from typing import Any
 NO_OFFSET = 2**64 - 1
 NONE = 2**32 - 1
 MAX_DIM = 4
-TYPE_TEXT = 64
 
 
 class Status(enum.IntEnum):
@@ -85,7 +84,7 @@ ENUMS: dict[str, tuple[type[enum.IntEnum], str]] = {
     "tgl_dtype": (Dtype, "TGL_"),
 }
 CONSTANTS = {"TGL_NO_OFFSET": NO_OFFSET, "TGL_NONE": NONE, "TGL_RUN_NONE": NONE, "TGL_MAX_DIM": MAX_DIM,
-             "TGL_MAX_WHERE": 2, "TGL_GRAPH_INPUT": 1, "TGL_RUN_ALIGNMENT": 64, "TGL_TYPE_TEXT": TYPE_TEXT}
+             "TGL_MAX_WHERE": 2, "TGL_GRAPH_INPUT": 1, "TGL_RUN_ALIGNMENT": 64, "TGL_MAX_WIDTH": 63}
 
 
 # ---- opaque objects ----
@@ -381,7 +380,9 @@ def _load() -> tuple[ctypes.CDLL, ctypes.CDLL]:
     library = ctypes.CDLL(str(folder / "libtrigline.so"))
     for name, (result, arguments) in FUNCTIONS.items():
         function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+        # arrays are handed over by address: making a typed pointer takes longer than a small model's event
+        function.restype = result
+        function.argtypes = [c_void_p if kind in (_codes, POINTER(c_double)) else kind for kind in arguments]
     capsule = folder / "libtrigline_capsule.so"
     if not capsule.exists():
         capsule = folder / "bindings" / "python" / "libtrigline_capsule.so"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _ffi
-from ._errors import call, text
+from ._errors import LimitError, call, text
 from ._ffi import Overflow, Rounding
 
 
@@ -23,6 +23,10 @@ class Type:
     signed: bool
     width: int
     frac: int
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.width <= _ffi.CONSTANTS["TGL_MAX_WIDTH"] and -(1 << 15) <= self.frac < 1 << 15):
+            raise LimitError(f"type: expected a width of 1 to 63 and a frac of 16 bits, found {self.width} and {self.frac}")
 
     @property
     def min(self) -> int:
@@ -85,9 +89,9 @@ def c_quant(quant: Quant) -> _ffi.tgl_quant:
     return _ffi.tgl_quant(_ffi.tgl_type(inner.signed, inner.width, inner.frac), quant.rounding, quant.overflow)
 
 
-def pointer(array: NDArray[Any], kind: Any = ctypes.c_int64) -> Any:
+def pointer(array: NDArray[Any]) -> int:
     """An array's memory for C; the caller keeps the array."""
-    return array.ctypes.data_as(ctypes.POINTER(kind))
+    return array.ctypes.data
 
 
 def quantise(values: NDArray[Any], quants: Sequence[Quant]) -> NDArray[np.int64]:
@@ -96,7 +100,7 @@ def quantise(values: NDArray[Any], quants: Sequence[Quant]) -> NDArray[np.int64]
     values = np.ascontiguousarray(values, dtype=np.float64)
     codes = np.empty(values.shape, dtype=np.int64)
     table = (_ffi.tgl_quant * len(quants))(*map(c_quant, quants))
-    call("tgl_quantise_doubles", pointer(codes), pointer(values, ctypes.c_double), len(values), table, len(quants),
+    call("tgl_quantise_doubles", pointer(codes), pointer(values), len(values), table, len(quants),
          unit="event")
     return codes
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _ffi
-from ._errors import Handle, MismatchError, PathLike, UsageError, call, path_text, take_bytes, take_text, text
+from ._errors import Handle, MismatchError, PathLike, UsageError, call, count, path_text, take_bytes, take_text, text
 from ._fixed import Quant, Type, pointer, quant_of, type_of
 from ._ffi import Overflow, Rounding, Status
 
@@ -45,12 +45,14 @@ def code_matrix(codes: ArrayLike, n_column: int, copy: bool | None) -> NDArray[n
     copy  None: other layouts and integer types are copied; False: they are refused (ValueError)
     """
     array = np.asarray(codes)
+    if array.dtype == np.int64 and array.ndim == 2 and array.shape[1] == n_column:
+        flags = array.flags
+        if flags.c_contiguous and flags.aligned:
+            return array
     if array.dtype.kind not in "iub" or not np.can_cast(array.dtype, np.int64, "safe"):
         raise TypeError(f"codes: expected integers that fit int64, found {array.dtype}; run_values takes real numbers")
     if array.ndim != 2 or array.shape[1] != n_column:
         raise UsageError(f"codes: expected the shape (n_event, {n_column}), found {array.shape}")
-    if array.dtype == np.int64 and array.dtype.isnative and array.flags.c_contiguous and array.flags.aligned:
-        return array
     if copy is False:
         raise UsageError(f"codes: expected C-contiguous int64, found {array.dtype} with strides {array.strides}")
     return np.require(array, np.int64, ["C", "A"])
@@ -321,7 +323,7 @@ class Payload:
     def set(self, slot: str, codes: ArrayLike, first: int = 0) -> None:
         """Change elements of a slot from `first` on. Raises NotFoundError, LimitError outside the slot's bounds."""
         row = code_matrix(np.atleast_1d(np.asarray(codes))[np.newaxis], np.size(codes), None)
-        call("tgl_payload_set", self._handle.pointer, text(slot), first, row.size, pointer(row))
+        call("tgl_payload_set", self._handle.pointer, text(slot), count(first, "first"), row.size, pointer(row))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _ffi
-from ._errors import Error, Handle, NotFoundError, PathLike, UsageError, call, path_text, text
+from ._errors import Error, Handle, NotFoundError, PathLike, UsageError, call, count, path_text, text
 from ._ffi import Overflow, Rounding
 from ._fixed import Quant, c_quant, dequantise, pointer, quantise, type_of
 from ._model import (Graph, Package, Payload, Port, Program, code_matrix, convention_columns, convention_quants, group,
@@ -34,9 +35,15 @@ class _Emulator:
         self.inputs, self.outputs = program.inputs, program.outputs
 
     def run(self, out: Codes, codes: Codes, threads: int, progress: Progress | None) -> None:
+        if progress is None:
+            self._run(out, codes, threads, None)
+            return
         with reporting(progress) as told:
-            call("tgl_emulator_run_parallel", pointer(out), self.handle.pointer, pointer(codes), len(codes), threads,
-                 told, unit="event")
+            self._run(out, codes, threads, told)
+
+    def _run(self, out: Codes, codes: Codes, threads: int, told: Any) -> None:
+        call("tgl_emulator_run_parallel", pointer(out), self.handle.pointer, pointer(codes), len(codes), threads, told,
+             unit="event")
 
     def describe(self) -> str:
         return str(_ffi.lib.tgl_emulator_describe(self.handle.pointer).decode())
@@ -82,7 +89,7 @@ class _RunFile:
             center=rule.center, scale=rule.scale, quant=_ffi.tgl_quant(port.type, rule.round, Overflow.SAT))
 
     def run(self, out: Codes, codes: Codes, threads: int, progress: Progress | None) -> None:
-        threads = min(threads, len(codes)) or 1
+        threads = min(threads or len(os.sched_getaffinity(0)), len(codes)) or 1
         if threads == 1:
             self._run_part(out, codes)
             return
@@ -115,9 +122,7 @@ class Session:
 
     def __init__(self, model: Graph | Program | Package | PathLike, payload: Payload | bytes | None = None,
                  threads: int = 1, **options: Any) -> None:
-        if threads < 0:
-            raise UsageError(f"threads: expected 0 or more, found {threads}")
-        self.threads = threads
+        self.threads = count(threads, "threads")
         self.graph: Graph | None = None
         self.program: Program | None = None
         self.payload: Payload | None = None
@@ -256,13 +261,13 @@ class Session:
 
     # ---- running ----
 
-    def run(self, inputs: ArrayLike | Columns, outputs: Sequence[str] | None = None, *, threads: int | None = None,
+    def run(self, inputs: ArrayLike | Columns, outputs: Sequence[str] | str | None = None, *, threads: int | None = None,
             out: Codes | None = None, copy: bool | None = None, progress: Progress | None = None) -> Codes:
         """Run a batch.
 
         inputs   codes (n_event, n_input), or (n_input) for one event; C-contiguous int64 is used in place. Or columns,
                  which `extract` turns into codes
-        outputs  names of ports, or of whole tensors ("mean"); None: all
+        outputs  name or names of ports, or of whole tensors ("mean"); None: all
         threads  None: the session's
         out      (n_event, n_output) C-contiguous int64 to write into; not with `outputs`
         copy     None: other integer types and layouts are copied; False: they are refused
@@ -270,21 +275,24 @@ class Session:
 
         Raises LimitError, with the event in `offset`, when an input code leaves its port's type; TypeError for floats.
         """
-        if isinstance(inputs, Mapping) or hasattr(inputs, "__arrow_c_stream__") or hasattr(inputs, "__arrow_c_array__"):
-            inputs = self.extract(inputs)[0]  # type: ignore[arg-type]
-        array = np.asarray(inputs)
+        array = inputs if isinstance(inputs, np.ndarray) else self._codes_of(inputs)
         single = array.ndim == 1
         codes = code_matrix(array[np.newaxis] if single else array, len(self._inputs), copy)
         picked = None if outputs is None else self._picked(outputs)
         result = self._output(out, len(codes), picked is not None)
-        self._backend.run(result, codes, self.threads if threads is None else threads, progress)
+        self._backend.run(result, codes, self.threads if threads is None else count(threads, "threads"), progress)
         if picked is not None:
             result = np.ascontiguousarray(result[:, picked])
         return result[0] if single and out is None else result
 
-    def _picked(self, names: Sequence[str]) -> list[int]:
+    def _codes_of(self, inputs: ArrayLike | Columns) -> NDArray[Any]:
+        if isinstance(inputs, Mapping) or hasattr(inputs, "__arrow_c_stream__") or hasattr(inputs, "__arrow_c_array__"):
+            return self.extract(inputs)[0]  # type: ignore[arg-type]
+        return np.asarray(inputs)
+
+    def _picked(self, names: Sequence[str] | str) -> list[int]:
         picked: list[int] = []
-        for name in names:
+        for name in [names] if isinstance(names, str) else names:
             found = group(self._backend.outputs, name)
             if not found:
                 raise NotFoundError(f"no output '{name}'; there are: "
@@ -301,7 +309,7 @@ class Session:
                              f"found {out.dtype} of shape {out.shape}")
         return out
 
-    def run_values(self, values: ArrayLike, outputs: Sequence[str] | None = None, *, quant: Quant | str | None = None,
+    def run_values(self, values: ArrayLike, outputs: Sequence[str] | str | None = None, *, quant: Quant | str | None = None,
                    threads: int | None = None) -> NDArray[np.float64]:
         """Run real numbers (n_event, n_input): `quantise`, `run`, and the codes of the outputs as real numbers."""
         picked = range(len(self._backend.outputs)) if outputs is None else self._picked(outputs)
@@ -337,7 +345,7 @@ def load(path: PathLike, payload: Payload | bytes | None = None, threads: int = 
     """A Session of a run-time file (.tglr), run by the library that the experiments' frameworks load. FormatError
     when it is anything else."""
     session = Session.__new__(Session)
-    session.threads = threads
+    session.threads = count(threads, "threads")
     session.graph = session.program = session.payload = None
     session._open_run_file(path, payload, {})
     return session

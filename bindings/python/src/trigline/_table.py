@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _ffi
-from ._errors import Handle, PathLike, UnsupportedError, UsageError, call, path_text, text
+from ._errors import Handle, PathLike, UnsupportedError, UsageError, call, count, path_text, text
 from ._ffi import Dtype
 from ._progress import Progress, reporting
 
@@ -33,7 +33,10 @@ class Jagged(Sequence[Any]):
     __slots__ = ("offsets", "values")
 
     def __init__(self, offsets: ArrayLike, values: ArrayLike) -> None:
-        self.offsets: NDArray[np.int64] = np.ascontiguousarray(offsets, dtype=np.int64)
+        bounds = np.asarray(offsets)
+        if bounds.size and not np.can_cast(bounds.dtype, np.int64, "safe"):
+            raise UsageError(f"jagged column: expected integer offsets, found {bounds.dtype}")
+        self.offsets: NDArray[np.int64] = np.ascontiguousarray(bounds, dtype=np.int64)
         self.values: NDArray[Any] = np.ascontiguousarray(values)
         if self.offsets.ndim != 1 or len(self.offsets) == 0 or self.values.ndim == 0:
             raise UsageError("jagged column: expected offsets (n_row + 1) and values (n_item, ...)")
@@ -245,7 +248,8 @@ class Table(Mapping[str, Column]):
     def write(self, path: PathLike, *, format: str | None = None, compression: int = -1, threads: int = 0,
               progress: Progress | None = None) -> None:
         """Write a dataset ("npz", "hdf5"; None: by the name's ending). It appears at `path` only when complete."""
-        options = _ffi.tgl_write_options(ctypes.sizeof(_ffi.tgl_write_options), text(format), compression, threads)
+        options = _ffi.tgl_write_options(ctypes.sizeof(_ffi.tgl_write_options), text(format), compression,
+                                          count(threads, "threads"))
         name = path_text(path)
         with reporting(progress) as told:
             call("tgl_data_write", name, self._handle.pointer, ctypes.byref(options), told, path=str(path))
@@ -271,13 +275,14 @@ class Table(Mapping[str, Column]):
 
 
 def _open(path: PathLike, format: str | None, object: str | None, threads: int) -> Handle:
-    options = _ffi.tgl_source_options(ctypes.sizeof(_ffi.tgl_source_options), text(format), text(object), threads, 0)
+    options = _ffi.tgl_source_options(ctypes.sizeof(_ffi.tgl_source_options), text(format), text(object),
+                                       count(threads, "threads"), 0)
     source = ctypes.POINTER(_ffi.tgl_source)()
     call("tgl_source_open", ctypes.byref(source), path_text(path), ctypes.byref(options), path=str(path))
     return Handle(source, "tgl_source_close")
 
 
-def read(path: PathLike, columns: Sequence[str] | None = None, *, begin: int = 0, end: int | None = None,
+def read(path: PathLike, columns: Sequence[str] | str | None = None, *, begin: int = 0, end: int | None = None,
          format: str | None = None, object: str | None = None, threads: int = 0,
          progress: Progress | None = None) -> Table:
     """Read a dataset: ROOT trees, NPZ, HDF5, Level-1 test vectors.
@@ -292,12 +297,14 @@ def read(path: PathLike, columns: Sequence[str] | None = None, *, begin: int = 0
     one), UnsupportedError for a column that cannot be read.
     """
     source = _open(path, format, object, threads)
-    names = [text(name) for name in columns or []]
+    names = [text(name) for name in ([columns] if isinstance(columns, str) else columns or [])]
     table = ctypes.POINTER(_ffi.tgl_table)()
     with reporting(progress) as told:
         call("tgl_source_read", ctypes.byref(table), source.pointer, (ctypes.c_char_p * len(names))(*names),
-             len(names), begin, _ffi.NO_OFFSET if end is None else end, told, path=str(path))
-    return Table(Handle(table, "tgl_table_free"))
+             len(names), count(begin, "begin"), _ffi.NO_OFFSET if end is None else count(end, "end"), told,
+             path=str(path))
+        handle = Handle(table, "tgl_table_free")
+    return Table(handle)
 
 
 def fields(path: PathLike, *, format: str | None = None, object: str | None = None) -> dict[str, str]:
