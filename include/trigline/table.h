@@ -155,15 +155,25 @@ TGL_API TGL_NODISCARD tgl_status tgl_table_import(tgl_table **out,
                                                   const struct ArrowArray *array,
                                                   tgl_error *err);
 
+/** As tgl_table_import, but the array is taken over, on success and failure, and its
+ * memory used in place: it is released with the last column, or array exported from one,
+ * that uses it. Copied are bool columns, 32-bit offsets, offsets of slices that do not
+ * begin at 0, and what is not aligned to its type. */
+TGL_API TGL_NODISCARD tgl_status tgl_table_adopt(tgl_table **out,
+                                                 const struct ArrowSchema *schema,
+                                                 struct ArrowArray *array,
+                                                 tgl_error *err);
+
 /** Export as an Arrow stream of one struct array, as tgl_table_export gives it; nothing
  * is copied but what that copies. The consumer releases it, in one thread at a time. */
 TGL_API TGL_NODISCARD tgl_status tgl_table_export_stream(struct ArrowArrayStream *stream,
                                                          tgl_table *table,
                                                          tgl_error *err);
 /**
- * Import every array of a stream of struct arrays, one after the other (copied, as
- * tgl_table_import). The stream is read to its end and stays the caller's to release. A
- * stream without arrays gives a table without rows, with the schema's columns.
+ * Every array of a stream of struct arrays as one table: a single array's memory is used
+ * in place (tgl_table_adopt), several are copied one behind the other. The stream is read
+ * to its end and stays the caller's to release. A stream without arrays gives a table
+ * without rows, with the schema's columns.
  * @return TGL_EIO, with the stream's own words, when the stream fails
  */
 TGL_API TGL_NODISCARD tgl_status tgl_table_import_stream(tgl_table **out,

@@ -1,12 +1,50 @@
-/* Arrow C data interface, incoming: a struct array copied into a table. Offsets of sliced
- * arrays are honoured at every level; nulls are refused, since a column has none. */
+/* Arrow C data interface, incoming: a struct array as a table, copied or taken over.
+ * Offsets of sliced arrays are honoured at every level; nulls are refused, since a column
+ * has none. */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "table/table.h"
+
+/* An array taken over; it is released with the last column that uses its memory. */
+typedef struct loan {
+    atomic_size_t n_user;
+    struct ArrowArray array;
+} loan;
+
+/* A column being imported: `own` is what of it was copied, the rest is the lender's. */
+typedef struct incoming {
+    tgl_column column;
+    loan *lender; /* NULL: everything is copied */
+    int64_t *own_offsets;
+    void *own_values;
+} incoming;
+
+static void leave(loan *lender)
+{
+    if (atomic_fetch_sub(&lender->n_user, 1) != 1)
+        return;
+    lender->array.release(&lender->array);
+    tgl__free(lender);
+}
+
+static void free_incoming(void *memory)
+{
+    incoming *in = memory;
+    tgl__free(in->own_offsets);
+    tgl__free(in->own_values);
+    leave(in->lender);
+    tgl__free(in);
+}
+
+static bool is_aligned(const void *at, size_t size)
+{
+    return (uintptr_t)at % size == 0;
+}
 
 static tgl_dtype leaf_dtype(const char *format)
 {
@@ -50,34 +88,40 @@ static int64_t offset_at(const struct ArrowArray *array, bool wide, int64_t i)
     return wide ? ((const int64_t *)buffer)[i] : ((const int32_t *)buffer)[i];
 }
 
-/* Copy array's list or string offsets, rebased to 0; *first is where the child (or the
- * bytes) of this slice begins. */
-static tgl_status import_offsets(tgl_column *c, int64_t *first,
+/* The array's list or string offsets, from 0 on; *first is where the child (or the bytes)
+ * of this slice begins. */
+static tgl_status import_offsets(incoming *in, int64_t *first,
                                  const struct ArrowArray *array, bool wide,
                                  tgl_error *err)
 {
-    int64_t *offsets = tgl__aligned((size_t)array->length + 1, 8);
-    if (offsets == NULL)
-        return tgl__fail_nomem(err);
+    const int64_t *there = array->buffers[1];
     *first = offset_at(array, wide, array->offset);
     int64_t before = *first;
     for (int64_t i = 0; i <= array->length; i++) {
         int64_t at = offset_at(array, wide, array->offset + i);
-        if (at < before || *first < 0) {
-            tgl__free(offsets);
+        if (at < before || *first < 0)
             return tgl__fail(err, TGL_EFORMAT, "column '%s': the offsets run backward",
-                             c->name);
-        }
-        offsets[i] = at - *first;
+                             in->column.name);
         before = at;
     }
-    c->offsets = offsets;
+    if (in->lender != NULL && wide && *first == 0 && there != NULL &&
+        is_aligned(there, sizeof *there)) {
+        in->column.offsets = there + array->offset;
+        return TGL_OK;
+    }
+    in->own_offsets = tgl__aligned((size_t)array->length + 1, 8);
+    if (in->own_offsets == NULL)
+        return tgl__fail_nomem(err);
+    for (int64_t i = 0; i <= array->length; i++)
+        in->own_offsets[i] = offset_at(array, wide, array->offset + i) - *first;
+    in->column.offsets = in->own_offsets;
     return TGL_OK;
 }
 
-static tgl_status import_values(tgl_column *c, const struct ArrowArray *leaf,
+static tgl_status import_values(incoming *in, const struct ArrowArray *leaf,
                                 uint64_t first, tgl_error *err)
 {
+    tgl_column *c = &in->column;
     size_t size = tgl_dtype_size(c->dtype);
     bool text = c->dtype == TGL_STRING;
     const uint8_t *from = leaf->buffers[text ? 2 : 1];
@@ -87,9 +131,15 @@ static tgl_status import_values(tgl_column *c, const struct ArrowArray *leaf,
                          c->name, c->n_value, leaf->length);
     if (c->n_value > 0 && from == NULL)
         return tgl__fail(err, TGL_EFORMAT, "column '%s': values are missing", c->name);
+    if (in->lender != NULL && c->dtype != TGL_BOOL && c->n_value > 0 &&
+        is_aligned(from, size)) {
+        c->values = from + first * size;
+        return TGL_OK;
+    }
     uint8_t *values = tgl__aligned(c->n_value, size);
     if (values == NULL)
         return tgl__fail_nomem(err);
+    in->own_values = values;
     if (c->dtype == TGL_BOOL)
         for (uint64_t i = 0; i < c->n_value; i++)
             values[i] = from[(first + i) / 8] >> ((first + i) % 8) & 1;
@@ -128,53 +178,78 @@ static tgl_status descend_dims(tgl_column *c, const struct ArrowSchema **schema,
     return TGL_OK;
 }
 
-static tgl_status import_column(tgl_table *table, const struct ArrowSchema *schema,
-                                const struct ArrowArray *array, int64_t skip,
-                                uint64_t n_row, tgl_error *err)
+/* Fill `in` with rows [skip, skip + n_row) of a struct array's child. */
+static tgl_status read_column(incoming *in, const struct ArrowSchema *schema,
+                              const struct ArrowArray *array, int64_t skip,
+                              tgl_error *err)
 {
-    tgl_column c = {.name = schema->name, .n_row = n_row};
+    tgl_column *c = &in->column;
     struct ArrowArray top = *array; /* rows the struct array's own slice leaves */
     top.offset += skip;
-    top.length = (int64_t)n_row;
-    if (array->length < skip + (int64_t)n_row)
-        return tgl__fail(err, TGL_EFORMAT, "column '%s': too few rows", c.name);
-    TGL_TRY(check_array(schema, &top, 1, c.name, err));
+    top.length = (int64_t)c->n_row;
+    if (array->length < skip + top.length)
+        return tgl__fail(err, TGL_EFORMAT, "column '%s': too few rows", c->name);
+    TGL_TRY(check_array(schema, &top, 1, c->name, err));
     const struct ArrowArray *at = &top;
-    uint64_t first = (uint64_t)top.offset, n = n_row;
+    uint64_t first = (uint64_t)top.offset, n = c->n_row;
     int64_t begin = 0;
-    tgl_status status = TGL_OK;
     if (strcmp(schema->format, "+l") == 0 || strcmp(schema->format, "+L") == 0) {
         if (schema->n_children != 1)
-            return tgl__fail(err, TGL_EFORMAT, "column '%s': malformed list", c.name);
-        c.is_jagged = 1;
-        TGL_TRY(check_array(schema, at, 2, c.name, err));
-        TGL_TRY(import_offsets(&c, &begin, at, schema->format[1] == 'L', err));
+            return tgl__fail(err, TGL_EFORMAT, "column '%s': malformed list", c->name);
+        c->is_jagged = 1;
+        TGL_TRY(check_array(schema, at, 2, c->name, err));
+        TGL_TRY(import_offsets(in, &begin, at, schema->format[1] == 'L', err));
         schema = schema->children[0];
         at = at->children[0];
         first = (uint64_t)(at->offset + begin);
-        n = (uint64_t)c.offsets[n_row];
-        TGL_TRY_GOTO(check_array(schema, at, 1, c.name, err));
+        n = (uint64_t)c->offsets[c->n_row];
+        TGL_TRY(check_array(schema, at, 1, c->name, err));
     }
-    TGL_TRY_GOTO(descend_dims(&c, &schema, &at, &first, &n, err));
-    c.dtype = leaf_dtype(schema->format);
-    if (c.dtype == 0 || (c.dtype == TGL_STRING && (c.is_jagged || c.n_dim > 0))) {
-        status = tgl__fail(err, TGL_EUNSUPPORTED,
-                           "column '%s': Arrow type '%s' is not supported here", c.name,
-                           schema->format);
-        goto out;
-    }
-    TGL_TRY_GOTO(check_array(schema, at, c.dtype == TGL_STRING ? 3 : 2, c.name, err));
-    if (c.dtype == TGL_STRING) {
+    TGL_TRY(descend_dims(c, &schema, &at, &first, &n, err));
+    c->dtype = leaf_dtype(schema->format);
+    if (c->dtype == 0 || (c->dtype == TGL_STRING && (c->is_jagged || c->n_dim > 0)))
+        return tgl__fail(err, TGL_EUNSUPPORTED,
+                         "column '%s': Arrow type '%s' is not supported here", c->name,
+                         schema->format);
+    TGL_TRY(check_array(schema, at, c->dtype == TGL_STRING ? 3 : 2, c->name, err));
+    if (c->dtype == TGL_STRING) {
         bool wide = schema->format[0] == 'U' || schema->format[0] == 'Z';
-        TGL_TRY_GOTO(import_offsets(&c, &begin, at, wide, err));
+        TGL_TRY(import_offsets(in, &begin, at, wide, err));
         first = (uint64_t)begin;
-        n = (uint64_t)c.offsets[n_row];
+        n = (uint64_t)c->offsets[c->n_row];
     }
-    c.n_value = n;
-    TGL_TRY_GOTO(import_values(&c, at, first, err));
-    return tgl_table_take_column(table, &c, err);
-out:
-    tgl__free((void *)(uintptr_t)c.offsets);
+    c->n_value = n;
+    return import_values(in, at, first, err);
+}
+
+/* Hand a column that was read to the table, with its own memory or with a hold on the
+ * lender. */
+static tgl_status give_column(tgl_table *table, incoming *in, tgl_error *err)
+{
+    const tgl_column *c = &in->column;
+    if (c->values == in->own_values && c->offsets == in->own_offsets)
+        return tgl_table_take_column(table, c, err);
+    incoming *kept = tgl__calloc(1, sizeof *kept);
+    if (kept == NULL) {
+        tgl__free(in->own_offsets);
+        tgl__free(in->own_values);
+        return tgl__fail_nomem(err);
+    }
+    *kept = *in;
+    atomic_fetch_add(&kept->lender->n_user, 1);
+    return tgl__table_take_foreign(table, c, free_incoming, kept, err);
+}
+
+static tgl_status import_column(tgl_table *table, const struct ArrowSchema *schema,
+                                const struct ArrowArray *array, int64_t skip,
+                                uint64_t n_row, loan *lender, tgl_error *err)
+{
+    incoming in = {.column = {.name = schema->name, .n_row = n_row}, .lender = lender};
+    tgl_status status = read_column(&in, schema, array, skip, err);
+    if (status == TGL_OK)
+        return give_column(table, &in, err);
+    tgl__free(in.own_offsets);
+    tgl__free(in.own_values);
     return status;
 }
 
@@ -202,8 +277,9 @@ static tgl_status import_meta(tgl_table *table, const char *metadata, tgl_error 
     return TGL_OK;
 }
 
-tgl_status tgl_table_import(tgl_table **out, const struct ArrowSchema *schema,
-                            const struct ArrowArray *array, tgl_error *err)
+static tgl_status import_array(tgl_table **out, const struct ArrowSchema *schema,
+                               const struct ArrowArray *array, loan *lender,
+                               tgl_error *err)
 {
     if (schema->release == NULL || strcmp(schema->format, "+s") != 0)
         return tgl__fail(err, TGL_EUSAGE, "expected an Arrow struct array, found '%s'",
@@ -214,11 +290,36 @@ tgl_status tgl_table_import(tgl_table **out, const struct ArrowSchema *schema,
     tgl_status status = import_meta(table, schema->metadata, err);
     for (int64_t i = 0; status == TGL_OK && i < schema->n_children; i++)
         status = import_column(table, schema->children[i], array->children[i],
-                               array->offset, (uint64_t)array->length, err);
+                               array->offset, (uint64_t)array->length, lender, err);
     if (status != TGL_OK) {
         tgl_table_free(table);
         return status;
     }
     *out = table;
     return TGL_OK;
+}
+
+tgl_status tgl_table_import(tgl_table **out, const struct ArrowSchema *schema,
+                            const struct ArrowArray *array, tgl_error *err)
+{
+    return import_array(out, schema, array, NULL, err);
+}
+
+tgl_status tgl_table_adopt(tgl_table **out, const struct ArrowSchema *schema,
+                           struct ArrowArray *array, tgl_error *err)
+{
+    if (array->release == NULL)
+        return tgl__fail(err, TGL_EUSAGE,
+                         "expected an Arrow array, found a released one");
+    loan *own = tgl__calloc(1, sizeof *own);
+    if (own == NULL) {
+        array->release(array);
+        return tgl__fail_nomem(err);
+    }
+    atomic_init(&own->n_user, 1);
+    own->array = *array; /* Arrow's way to move: the source counts as released */
+    array->release = NULL;
+    tgl_status status = import_array(out, schema, &own->array, own, err);
+    leave(own);
+    return status;
 }

@@ -157,8 +157,7 @@ static tgl_status import_next(tgl_table **table, int *more,
     *more = array.release != NULL;
     if (!*more)
         return TGL_OK;
-    tgl_status status = tgl_table_import(&part, schema, &array, err);
-    array.release(&array);
+    tgl_status status = tgl_table_adopt(&part, schema, &array, err);
     if (status != TGL_OK || *table == NULL) {
         *table = status == TGL_OK ? part : *table;
         return status;

@@ -144,6 +144,75 @@ static void arrow_round_trip(void **state)
     tgl_table_free(t);
 }
 
+/* An adopted array is used in place, also sliced, and lives as long as any column. */
+static void arrow_adopted_in_place(void **state)
+{
+    (void)state;
+    tgl_error err = {0};
+    for (int64_t skip = 0; skip < 2; skip++) {
+        tgl_table *t = sample(), *rows = NULL, *back = NULL;
+        struct ArrowSchema schema, again;
+        struct ArrowArray array, other;
+        const void *values = tgl_table_column(t, 0)->values;
+        const int64_t *bounds = tgl_table_column(t, 0)->offsets;
+        assert_int_equal(tgl_table_slice(&rows, t, (uint64_t)skip, 3, &err), TGL_OK);
+        assert_int_equal(tgl_table_export(&schema, &array, t, &err), TGL_OK);
+        array.offset = skip;
+        array.length = 3 - skip;
+        assert_int_equal(tgl_table_adopt(&back, &schema, &array, &err), TGL_OK);
+        assert_null(array.release);
+        schema.release(&schema);
+        tgl_table_free(t);
+        assert_same(rows, back);
+        const tgl_column *jet = tgl_table_column(back, 0);
+        assert_ptr_equal(jet->values, (const float *)values + (skip == 0 ? 0 : 2));
+        assert_int_equal(jet->offsets == bounds, skip == 0); /* else copied from 0 on */
+        assert_int_equal(tgl_table_export(&again, &other, back, &err), TGL_OK);
+        assert_int_equal(tgl_table_append(back, rows, &err), TGL_OK); /* copies first */
+        tgl_table_free(back);
+        assert_int_equal(tgl_table_import(&back, &again, &other, &err), TGL_OK);
+        assert_same(rows, back);
+        again.release(&again);
+        other.release(&other);
+        tgl_table_free(back);
+        tgl_table_free(rows);
+    }
+}
+
+/* Taken over on failure too. */
+static void arrow_adopted_or_released(void **state)
+{
+    (void)state;
+    tgl_error err = {0};
+    tgl_table *t = sample(), *back = NULL;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    for (long n = 0;; n++) {
+        assert_int_equal(tgl_table_export(&schema, &array, t, &err), TGL_OK);
+        tgl__alloc_fail_after(n);
+        tgl_status status = tgl_table_adopt(&back, &schema, &array, &err);
+        tgl__alloc_fail_after(-1);
+        schema.release(&schema);
+        assert_null(array.release);
+        if (status == TGL_OK)
+            break;
+        assert_int_equal(status, TGL_ENOMEM);
+        assert_true(n < 1000);
+    }
+    assert_same(t, back);
+    tgl_table_free(back);
+    back = NULL;
+    assert_int_equal(tgl_table_export(&schema, &array, t, &err), TGL_OK);
+    int64_t backward[] = {0, 2, 1, 5};
+    array.children[0]->buffers[1] = backward;
+    assert_int_equal(tgl_table_adopt(&back, &schema, &array, &err), TGL_EFORMAT);
+    assert_null(array.release);
+    assert_null(back);
+    assert_int_equal(tgl_table_adopt(&back, &schema, &array, &err), TGL_EUSAGE);
+    schema.release(&schema);
+    tgl_table_free(t);
+}
+
 /* One array, the table's own memory, then the end; schemas as often as asked. */
 static void arrow_stream_round_trip(void **state)
 {
@@ -314,6 +383,8 @@ int main(void)
         cmocka_unit_test(slices_and_appends),
         cmocka_unit_test(refuses_broken_columns),
         cmocka_unit_test(arrow_round_trip),
+        cmocka_unit_test(arrow_adopted_in_place),
+        cmocka_unit_test(arrow_adopted_or_released),
         cmocka_unit_test(arrow_stream_round_trip),
         cmocka_unit_test(arrow_stream_chains_and_fails),
         cmocka_unit_test(refuses_nulls),

@@ -688,6 +688,32 @@ class Tables(unittest.TestCase):
         gc.collect()
         np.testing.assert_array_equal(kept["jets"].chunk(0).values, values)
 
+    def test_arrow_is_used_in_place(self):
+        columns = sample_columns()
+        jets = columns["jets"]
+        arrow = pa.table({"flat": pa.array(columns["int64"]), "small": pa.array([[1, 2], [], [3]] * 333 + [[4]]),
+                          "jets": pa.LargeListArray.from_arrays(pa.array(jets.offsets), pa.array(jets.values)),
+                          "bool": pa.array(columns["bool"])})
+        for source in (arrow, arrow.to_batches()[0], arrow.slice(100)):
+            first = 1000 - source.num_rows
+            table = trigline.Table.from_arrow(source)
+            self.assertEqual(table["flat"].ctypes.data, arrow["flat"].chunk(0).buffers()[1].address + 8 * first)
+            self.assertEqual(table["jets"].values.ctypes.data, arrow["jets"].chunk(0).values.buffers()[1].address + 8 * jets.offsets[first])
+            self.assertEqual(table["jets"].offsets.ctypes.data == arrow["jets"].chunk(0).buffers()[1].address, first == 0)
+            self.assertEqual([row.tolist() for row in table["jets"]], source["jets"].to_pylist())
+            self.assertEqual([row.tolist() for row in table["small"]], source["small"].to_pylist())
+            np.testing.assert_array_equal(table["bool"], columns["bool"][first:])
+        held = pa.total_allocated_bytes()
+        view = table["jets"].values
+        expected = view.copy()
+        del arrow, source, table
+        gc.collect()
+        np.testing.assert_array_equal(view, expected)
+        self.assertLessEqual(pa.total_allocated_bytes(), held)
+        del view
+        gc.collect()
+        self.assertLess(pa.total_allocated_bytes(), held)
+
     def test_arrow_in(self):
         rows = {"a": [1, 2, 3, 4], "b": [[1.5], [], [2.5, 3.5], [4.5]], "s": ["x", "yy", "", "z"]}
         whole = pa.table(rows)

@@ -28,8 +28,8 @@ def code_digest() -> str:
     return str(_ffi.lib.tgl_code_digest().decode())
 
 
-__all__ = ["CancelledError", "Error", "FormatError", "Graph", "Jagged", "LimitError", "MismatchError", "MissingFileError",
-           "MissingPartError", "NotFoundError", "OutOfMemoryError", "Overflow", "Package", "Payload", "Port", "Program",
-           "Quant", "Rounding", "Session", "Slot", "Status", "Strings", "SystemIOError", "Table", "Type",
-           "UnsupportedError", "UsageError", "code_digest", "export", "fields", "import_model", "load", "load_package",
-           "model_info", "read"]
+__all__ = ["CancelledError", "Error", "FormatError", "Graph", "Jagged", "LimitError", "MismatchError",
+           "MissingFileError", "MissingPartError", "NotFoundError", "OutOfMemoryError", "Overflow",
+           "Package", "Payload", "Port", "Program", "Quant", "Rounding", "Session", "Slot", "Status",
+           "Strings", "SystemIOError", "Table", "Type", "UnsupportedError", "UsageError", "code_digest",
+           "export", "fields", "import_model", "load", "load_package", "model_info", "read"]

@@ -323,8 +323,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tgl_model_check": (c_int, [_text, _graph, _program, _payload, _codes, c_size_t, _err]),
     "tgl_model_program_digest": (c_int, [_bytes, c_char_p, _program, _err]),
     "tgl_model_export": (c_int, [c_char_p, c_char_p, _program, _graph, POINTER(tgl_export_options), _err]),
-    "tgl_model_from_package": (c_int, [POINTER(_graph), POINTER(_program), POINTER(_payload), c_char_p, _store, c_char_p,
-                                       _err]),
+    "tgl_model_from_package": (c_int, [POINTER(_graph), POINTER(_program), POINTER(_payload), c_char_p, _store,
+                                       c_char_p, _err]),
     "tgl_store_open": (c_int, [POINTER(_store), c_char_p, c_int, _err]),
     "tgl_store_close": (None, [_store]),
     # run.h
@@ -350,7 +350,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tgl_table_set_meta": (c_int, [_table, c_char_p, c_char_p, _err]),
     "tgl_column_digest": (c_int, [c_char_p, POINTER(tgl_column), _err]),
     "tgl_table_export": (c_int, [_schema, _array, _table, _err]),
-    "tgl_table_import": (c_int, [POINTER(_table), _schema, _array, _err]),
+    "tgl_table_adopt": (c_int, [POINTER(_table), _schema, _array, _err]),
     "tgl_table_export_stream": (c_int, [_stream, _table, _err]),
     "tgl_table_import_stream": (c_int, [POINTER(_table), _stream, _err]),
     # data.h

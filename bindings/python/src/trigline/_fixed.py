@@ -26,7 +26,8 @@ class Type:
 
     def __post_init__(self) -> None:
         if not (1 <= self.width <= _ffi.CONSTANTS["TGL_MAX_WIDTH"] and -(1 << 15) <= self.frac < 1 << 15):
-            raise LimitError(f"type: expected a width of 1 to 63 and a frac of 16 bits, found {self.width} and {self.frac}")
+            raise LimitError(f"type: expected a width of 1 to 63 and a frac of 16 bits, found {self.width} and "
+                             f"{self.frac}")
 
     @property
     def min(self) -> int:

@@ -117,7 +117,8 @@ class Session:
     payload  values for the slots: a Payload, or a payload file's bytes; None: the package's, else the model's own
     threads  of each `run`; 0: all processors
 
-    Codes are integers, (n_event, n_input) in and (n_event, n_output) out; a column's unit is 2^-frac of its port's type.
+    Codes are integers, (n_event, n_input) in and (n_event, n_output) out; a column's unit is 2^-frac of its port's
+    type.
     """
 
     def __init__(self, model: Graph | Program | Package | PathLike, payload: Payload | bytes | None = None,
@@ -166,7 +167,8 @@ class Session:
             self._set_quants(self.graph.input_quants())
 
     def _set_quants(self, quants: Sequence[Quant]) -> None:
-        self._inputs = [dataclasses.replace(port, quant=quant) for port, quant in zip(self._inputs, quants, strict=True)]
+        self._inputs = [dataclasses.replace(port, quant=quant)
+                        for port, quant in zip(self._inputs, quants, strict=True)]
 
     # ---- what it is ----
 
@@ -261,8 +263,8 @@ class Session:
 
     # ---- running ----
 
-    def run(self, inputs: ArrayLike | Columns, outputs: Sequence[str] | str | None = None, *, threads: int | None = None,
-            out: Codes | None = None, copy: bool | None = None, progress: Progress | None = None) -> Codes:
+    def run(self, inputs: ArrayLike | Columns, outputs: Sequence[str] | str | None = None, *,
+            threads: int | None = None, out: Codes | None = None, copy: bool | None = None, progress: Progress | None = None) -> Codes:
         """Run a batch.
 
         inputs   codes (n_event, n_input), or (n_input) for one event; C-contiguous int64 is used in place. Or columns,
@@ -304,13 +306,14 @@ class Session:
         shape = (n_event, len(self._backend.outputs))
         if out is None:
             return np.empty(shape, np.int64)
-        if picked or out.shape != shape or out.dtype != np.int64 or not (out.flags.c_contiguous and out.flags.writeable):
+        usable = out.flags.c_contiguous and out.flags.aligned and out.flags.writeable
+        if picked or out.shape != shape or out.dtype != np.int64 or not usable:
             raise UsageError(f"out: expected writable C-contiguous int64 of shape {shape} and every output, "
                              f"found {out.dtype} of shape {out.shape}")
         return out
 
-    def run_values(self, values: ArrayLike, outputs: Sequence[str] | str | None = None, *, quant: Quant | str | None = None,
-                   threads: int | None = None) -> NDArray[np.float64]:
+    def run_values(self, values: ArrayLike, outputs: Sequence[str] | str | None = None, *,
+                   quant: Quant | str | None = None, threads: int | None = None) -> NDArray[np.float64]:
         """Run real numbers (n_event, n_input): `quantise`, `run`, and the codes of the outputs as real numbers."""
         picked = range(len(self._backend.outputs)) if outputs is None else self._picked(outputs)
         codes = self.run(self.quantise(values, quant), threads=threads)

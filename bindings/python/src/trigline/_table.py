@@ -111,8 +111,8 @@ def _add_column(table: Any, name: str, column: ArrayLike | Jagged, n_row: int) -
     values = column.values if isinstance(column, Jagged) else np.ascontiguousarray(column)
     dtype = Dtype.STRING if isinstance(column, Strings) else _DTYPES.get(values.dtype.newbyteorder("="))
     if dtype is None or values.ndim == 0 or values.ndim > 1 + _ffi.MAX_DIM:
-        raise UnsupportedError(f"column '{name}': expected rows of bool, integers or floats with at most {_ffi.MAX_DIM} "
-                               f"dimensions each, found {values.dtype} of shape {values.shape}")
+        raise UnsupportedError(f"column '{name}': expected rows of bool, integers or floats with at most "
+                               f"{_ffi.MAX_DIM} dimensions each, found {values.dtype} of shape {values.shape}")
     values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
     dims = values.shape[1:]
     c = _ffi.tgl_column(name=text(name), dtype=dtype, n_dim=len(dims), n_row=n_row, n_value=values.size,
@@ -178,7 +178,8 @@ class Table(Mapping[str, Column]):
 
     @classmethod
     def from_arrow(cls, source: ArrowStream | ArrowArray) -> Table:
-        """Copy what an Arrow producer exports: struct arrays of numbers, lists, fixed-size lists and strings. Raises
+        """What an Arrow producer exports, in the producer's memory: struct arrays of numbers, lists, fixed-size lists
+        and strings. Copied are bool columns (bits there), 32-bit offsets, and the arrays of a stream of several. Raises
         UnsupportedError for nulls, dictionaries and other types."""
         table = ctypes.POINTER(_ffi.tgl_table)()
         if hasattr(source, "__arrow_c_stream__"):
@@ -187,7 +188,7 @@ class Table(Mapping[str, Column]):
                  _opened(capsule, _ffi.ArrowArrayStream, b"arrow_array_stream"))
         elif hasattr(source, "__arrow_c_array__"):
             schema, array = source.__arrow_c_array__()
-            call("tgl_table_import", ctypes.byref(table), _opened(schema, _ffi.ArrowSchema, b"arrow_schema"),
+            call("tgl_table_adopt", ctypes.byref(table), _opened(schema, _ffi.ArrowSchema, b"arrow_schema"),
                  _opened(array, _ffi.ArrowArray, b"arrow_array"))
         else:
             raise TypeError(f"expected an Arrow producer (__arrow_c_stream__ or __arrow_c_array__), "
@@ -196,7 +197,7 @@ class Table(Mapping[str, Column]):
 
     @classmethod
     def of(cls, columns: Columns) -> Table:
-        """A table as it is, or columns or Arrow data copied."""
+        """A table as it is, Arrow data in place, or columns copied."""
         if isinstance(columns, cls):
             return columns
         if isinstance(columns, Mapping):
