@@ -559,6 +559,9 @@ class Models(unittest.TestCase):
         payload = a.lower().payload()
         payload["dense.bias"] = 100
         self.assertFalse(session.diff(trigline.Session(a, payload), codes)["equal"])
+        self.assertTrue(session.diff(trigline.Session(a, a.lower().payload()), codes)["equal"])
+        with self.assertRaises(trigline.UsageError):
+            trigline.Session(a, payload).diff(a, codes)
         with self.assertRaises(trigline.UsageError):
             trigline.Session(a.lower()).diff(a, codes)
 

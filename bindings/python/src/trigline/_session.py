@@ -264,7 +264,8 @@ class Session:
     # ---- running ----
 
     def run(self, inputs: ArrayLike | Columns, outputs: Sequence[str] | str | None = None, *,
-            threads: int | None = None, out: Codes | None = None, copy: bool | None = None, progress: Progress | None = None) -> Codes:
+            threads: int | None = None, out: Codes | None = None, copy: bool | None = None,
+            progress: Progress | None = None) -> Codes:
         """Run a batch.
 
         inputs   codes (n_event, n_input), or (n_input) for one event; C-contiguous int64 is used in place. Or columns,
@@ -273,6 +274,7 @@ class Session:
         threads  None: the session's
         out      (n_event, n_output) C-contiguous int64 to write into; not with `outputs`
         copy     None: other integer types and layouts are copied; False: they are refused
+        progress  hears of events done; a run-time file's session tells nothing
         returns  codes (n_event, n_output), or (n_output) for one event
 
         Raises LimitError, with the event in `offset`, when an input code leaves its port's type; TypeError for floats.
@@ -320,16 +322,25 @@ class Session:
         return dequantise(codes[:, picked], [self._backend.outputs[i].type.frac for i in picked])
 
     def diff(self, other: Session | Graph | Program, codes: ArrayLike) -> dict[str, Any]:
-        """`Graph.diff` of this session's graph against another session's graph (or program, with its payload)."""
+        """`Graph.diff` of this session's graph against another session's graph (or program, with its payload). Raises
+        UsageError when this session has no graph, or other values in its slots than the graph."""
         if self.graph is None:
             raise UsageError("diff: this session has no graph to hold another model against")
+        if not self._has_defaults():
+            raise UsageError("diff: this session's payload is not its graph's; diff from a session with the defaults")
         if not isinstance(other, Session):
             return self.graph.diff(other, codes)
-        if other.graph is not None and other.payload is None:
+        if other.graph is not None and other._has_defaults():
             return self.graph.diff(other.graph, codes)
         if other.program is not None:
             return self.graph.diff(other.program, codes, other.payload)
         raise UsageError("diff: a run-time file has neither graph nor program to look into; compare what run() gives")
+
+    def _has_defaults(self) -> bool:
+        """Whether the slots hold what the graph says."""
+        if self.payload is None or self.program is None:
+            return True
+        return self.payload.to_bytes() == self.program.payload().to_bytes()
 
     def __repr__(self) -> str:
         return f"Session({len(self._inputs)} inputs, {len(self._backend.outputs)} outputs; {self.describe()})"
