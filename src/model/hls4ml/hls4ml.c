@@ -1,0 +1,331 @@
+/* hls4ml's project directories: the network as deployed, with the exact types, orders,
+ * casts and tables of its C++ (docs/model.md). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/names.h"
+#include "model/hls4ml/hls.h"
+
+/* A call with what it is. */
+typedef struct step {
+    const hls_operator *op;
+    hls_layer layer;
+} step;
+
+typedef struct importer {
+    hls_project p;
+    hls_top top;
+    hls_hand hand;
+    step *steps;
+    tgl__layers l;
+    bool has_layers;
+    tgl_import *import;
+    tgl_error *err;
+} importer;
+
+/* ---- which function of hls4ml's a call is ---- */
+
+static const hls_operator *const families[] = {
+    tgl__hls_dense,
+    tgl__hls_activations,
+    tgl__hls_softmax,
+};
+
+static const hls_operator *find_operator(hls_text name)
+{
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
+        for (const hls_operator *op = families[f]; op->name; op++)
+            if (tgl__hls_is(name, op->name))
+                return op;
+    return NULL;
+}
+
+static const char *place(const step *s)
+{
+    return s->layer.call->layer;
+}
+
+/* One factor of a size: a member, or "<2>", a template argument. */
+static tgl_status read_factor(int64_t *out, const step *s, hls_text factor)
+{
+    const hls_layer *layer = &s->layer;
+    if (factor.at[0] == '<') {
+        uint32_t i = (uint32_t)(factor.at[1] - '0');
+        if (i >= layer->call->n_type)
+            return tgl__hls_fail(layer, TGL_EFORMAT,
+                                 "expected %u template arguments, found %u", i + 1,
+                                 layer->call->n_type);
+        return tgl__hls_int(out, layer->p, (hls_text){"", 0}, layer->call->types[i]);
+    }
+    const hls_name *member = tgl__hls_name(layer->p, layer->config, factor);
+    if (!member || !member->value.n) {
+        *out = -1;
+        return TGL_OK;
+    }
+    return tgl__hls_int(out, layer->p, layer->config, member->value);
+}
+
+/* "in_width*n_chan", or another after a bar where members are missing. */
+static tgl_status read_size(uint32_t *out, const step *s, const char *spec)
+{
+    const char *c = spec;
+    while (*c) {
+        int64_t product = 1;
+        while (*c && *c != '|') {
+            const size_t n = strcspn(c, "*|");
+            int64_t v;
+            TGL_TRY(read_factor(&v, s, (hls_text){c, (uint32_t)n}));
+            v = v == 0 ? 1 : v; /* an axis that is not there */
+            product = product < 0 || v < 0 || v > 1 << 20 || product * v > 1 << 20
+                          ? -1
+                          : product * v;
+            c += n + (c[n] == '*');
+        }
+        if (product > 0) {
+            *out = (uint32_t)product;
+            return TGL_OK;
+        }
+        c += *c == '|';
+    }
+    return tgl__hls_fail(&s->layer, TGL_EFORMAT,
+                         "expected '%s' of 1 to %d in '%.*s', found none", spec, 1 << 20,
+                         (int)s->layer.config.n, s->layer.config.at);
+}
+
+static tgl_status find_variable(hls_variable **out, importer *m, const step *s,
+                                uint32_t arg)
+{
+    const hls_call *call = s->layer.call;
+    *out = arg < call->n_arg ? tgl__hls_variable(&m->top, call->args[arg]) : NULL;
+    if (*out)
+        return TGL_OK;
+    return tgl__hls_fail(&s->layer, TGL_EFORMAT,
+                         "argument %u: expected a variable of the top function, found "
+                         "'%.*s'",
+                         arg + 1, arg < call->n_arg ? (int)call->args[arg].at->text.n : 0,
+                         arg < call->n_arg ? call->args[arg].at->text.at : "");
+}
+
+static tgl_status read_ends(importer *m, step *s)
+{
+    hls_layer *layer = &s->layer;
+    const hls_operator *op = s->op;
+    uint32_t n = layer->call->n_arg;
+    if (n <= op->out_at)
+        return tgl__hls_fail(layer, TGL_EFORMAT,
+                             "expected more than %u arguments, found "
+                             "%u",
+                             op->out_at, n);
+    layer->n_in = op->n_in;
+    layer->n_out = op->n_out ? op->n_out : n - op->out_at;
+    layer->in =
+        tgl__arena_alloc(&m->p.arena, layer->n_in + layer->n_out, sizeof(hls_variable *));
+    if (!layer->in)
+        return tgl__fail_nomem(m->err);
+    layer->out = layer->in + layer->n_in;
+    for (uint32_t i = 0; i < layer->n_in; i++) {
+        uint32_t size = 0;
+        TGL_TRY(find_variable(&layer->in[i], m, s, i));
+        const char *spec = i && op->size[1] ? op->size[1] : op->size[0];
+        TGL_TRY(read_size(&size, s, spec));
+        layer->is_stream = layer->in[i]->type.is_stream;
+        if (layer->in[i]->n && layer->in[i]->n != size)
+            return tgl__hls_fail(layer, TGL_EFORMAT,
+                                 "input %u: expected %u elements, found %u", i + 1, size,
+                                 layer->in[i]->n);
+        layer->in[i]->n = size;
+        layer->in[i]->is_read = true;
+    }
+    for (uint32_t i = 0; i < layer->n_out; i++) {
+        TGL_TRY(find_variable(&layer->out[i], m, s, op->out_at + i));
+        if (layer->out[i]->is_written)
+            return tgl__hls_fail(layer, TGL_EFORMAT, "its result is written twice");
+        layer->out[i]->is_written = true;
+    }
+    return TGL_OK;
+}
+
+static tgl_status read_steps(importer *m)
+{
+    m->steps = tgl__arena_alloc(&m->p.arena, m->top.n_call + 1, sizeof *m->steps);
+    if (!m->steps)
+        return tgl__fail_nomem(m->err);
+    for (uint32_t i = 0; i < m->top.n_call; i++) {
+        const hls_call *call = &m->top.calls[i];
+        step *s = &m->steps[i];
+        s->op = find_operator(call->function);
+        s->layer = (hls_layer){.p = &m->p, .l = &m->l, .call = call, .err = m->err};
+        if (call->n_type && call->types[call->n_type - 1].n)
+            s->layer.config = call->types[call->n_type - 1].at->text;
+        if (!s->op)
+            tgl__import_refuse(m->import, call->layer, "function '%.*s' (line %u)",
+                               (int)call->function.n, call->function.at, call->line);
+        else
+            TGL_TRY(read_ends(m, s));
+    }
+    return tgl__import_supported(m->import);
+}
+
+/* ---- inputs and outputs ---- */
+
+/* Every parameter that is read and never written, one after the other. */
+static tgl_status add_inputs(importer *m)
+{
+    uint32_t n = 0, at = 0, count = 0;
+    for (uint32_t i = 0; i < m->top.n_variable; i++)
+        if (m->top.variables[i].is_read && !m->top.variables[i].is_written) {
+            n += m->top.variables[i].n;
+            count++;
+            if (!m->top.variables[i].is_parameter || n > 1 << 20)
+                return tgl__fail(m->err, TGL_EFORMAT,
+                                 "%s: '%.*s' is read before it is written",
+                                 m->p.files.path, (int)m->top.variables[i].name.n,
+                                 m->top.variables[i].name.at);
+        }
+    tgl_type *types = tgl__layers_array(&m->l, n ? n : 1, sizeof *types);
+    if (!types)
+        return tgl__fail_nomem(m->err);
+    for (uint32_t i = 0; i < m->top.n_variable; i++)
+        for (uint32_t j = 0; m->top.variables[i].is_read &&
+                             !m->top.variables[i].is_written && j < m->top.variables[i].n;
+             j++)
+            types[at++] = m->top.variables[i].type.quant.type;
+    if (n == 0)
+        return tgl__fail(m->err, TGL_EFORMAT, "%s: the top function reads no input",
+                         m->p.files.path);
+    tgl__tensor all;
+    TGL_TRY(tgl__layer_input(&m->l, &all, "input", 1, &n, types, n, NULL));
+    at = 0;
+    for (uint32_t i = 0; i < m->top.n_variable; i++) {
+        hls_variable *v = &m->top.variables[i];
+        if (!v->is_read || v->is_written)
+            continue;
+        const char *name = tgl__hls_string(&m->p, v->name);
+        if (!name)
+            return tgl__fail_nomem(m->err);
+        if (count == 1)
+            v->tensor = all;
+        else
+            TGL_TRY(tgl__layer_slice(&m->l, &v->tensor, name, &all, 0, at, v->n, 1));
+        at += v->n;
+        v->is_ready = true;
+    }
+    return TGL_OK;
+}
+
+/* Zeros for a result that is refused, so that what follows can be looked at. */
+static tgl_status stand_in(importer *m, hls_variable *v)
+{
+    const int64_t zero = 0;
+    tgl__tensor one;
+    v->n = v->n ? v->n : v->type.together;
+    TGL_TRY(tgl__layer_constant(&m->l, &one, "refused", 1, &(uint32_t){1}, &zero,
+                                v->type.quant.type));
+    TGL_TRY(tgl__layer_broadcast(&m->l, &v->tensor, "refused", &one, 1, &v->n));
+    v->is_ready = true;
+    return TGL_OK;
+}
+
+static tgl_status emit(importer *m, step *s)
+{
+    for (uint32_t i = 0; i < s->layer.n_in; i++)
+        if (!s->layer.in[i]->is_ready)
+            return tgl__hls_fail(&s->layer, TGL_EFORMAT,
+                                 "its input is read before it is written");
+    uint32_t refused = m->import->n_refused;
+    tgl_status status = s->op->emit(&s->layer);
+    if (status == TGL_EUNSUPPORTED) { /* a type: told with all the rest */
+        tgl__import_refuse(m->import, place(s), "%s", m->err ? m->err->message : "");
+    } else if (status != TGL_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < s->layer.n_out; i++) {
+        if (s->layer.out[i]->is_ready)
+            continue;
+        if (m->import->n_refused == refused)
+            return tgl__hls_fail(&s->layer, TGL_EFORMAT, "no result");
+        TGL_TRY(stand_in(m, s->layer.out[i]));
+    }
+    return TGL_OK;
+}
+
+static tgl_status add_outputs(importer *m)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < m->top.n_variable; i++) {
+        const hls_variable *v = &m->top.variables[i];
+        if (!v->is_parameter || !v->is_written)
+            continue;
+        const char *name = tgl__hls_string(&m->p, v->name);
+        if (!name)
+            return tgl__fail_nomem(m->err);
+        TGL_TRY(tgl__layer_output(&m->l, name, &v->tensor));
+        any = true;
+    }
+    if (!any)
+        return tgl__fail(m->err, TGL_EFORMAT, "%s: the top function writes no result",
+                         m->p.files.path);
+    return TGL_OK;
+}
+
+static tgl_status build(tgl_graph **out, importer *m)
+{
+    const char *name = tgl__hls_string(&m->p, m->p.space.n ? m->p.space : m->top.name);
+    if (!name)
+        return tgl__fail_nomem(m->err);
+    TGL_TRY(tgl__layers_begin(&m->l, name, m->p.files.path, m->err));
+    m->has_layers = true;
+    TGL_TRY(add_inputs(m));
+    for (uint32_t i = 0; i < m->top.n_call; i++)
+        TGL_TRY(emit(m, &m->steps[i]));
+    TGL_TRY(tgl__import_supported(m->import));
+    TGL_TRY(add_outputs(m));
+    return tgl__layers_end(out, &m->l);
+}
+
+tgl_status tgl__hls_import(tgl_graph **out, tgl_import *import, const hls_files *files)
+{
+    importer m = {.import = import, .err = import->err};
+    m.p = (hls_project){.files = *files, .import = import, .err = import->err};
+    tgl_status status;
+    TGL_TRY_GOTO(tgl__hls_open_project(&m.p));
+    TGL_TRY_GOTO(tgl__hls_top(&m.top, &m.p));
+    TGL_TRY_GOTO(read_steps(&m));
+    status = build(out, &m);
+out:
+    if (m.has_layers)
+        tgl__layers_release(&m.l);
+    tgl__hls_top_release(&m.top);
+    tgl__hls_release(&m.p);
+    return status;
+}
+
+static tgl_status import(tgl_graph **out, tgl_import *import)
+{
+    const hls_files files = {.path = import->source->path};
+    return tgl__hls_import(out, import, &files);
+}
+
+static bool sniff(const tgl_model_source *source)
+{
+    static const char *const names[] = {"firmware/parameters.h", "NN/parameters.h",
+                                        "parameters.h"};
+    bool found = false;
+    for (size_t i = 0; i < 3 && !found; i++) {
+        char *path = tgl__path_join(source->path, names[i]);
+        found = path && tgl__file_exists(path);
+        tgl__free(path);
+    }
+    return found;
+}
+
+extern const tgl_importer tgl__importer_hls4ml;
+const tgl_importer tgl__importer_hls4ml = {
+    .name = "hls4ml",
+    .summary = "hls4ml project directory (Vivado and Vitis back ends)",
+    .traits = TGL__IS_DIRECTORY | TGL__TAKES_SETTINGS,
+    .sniff = sniff,
+    .import = import};

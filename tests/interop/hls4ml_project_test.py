@@ -1,0 +1,318 @@
+"""Projects that hls4ml writes (Vivado and Vitis back ends, latency and resource, parallel and stream), compiled by g++ as they
+stand, against the graph read from the same directory: thousands of random events and corner values each, 0 differing codes.
+TGL_CAMPAIGN=1 adds the widths, strategies and variants that would take minutes."""
+import contextlib
+import ctypes
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def skip(why):
+    print("skipped:", why)
+    sys.exit(1 if os.environ.get("TGL_REQUIRE_SHARED") == "1" else 77)
+
+
+try:
+    import numpy as np
+    import keras
+    import hls4ml
+    from keras import layers as L
+    if shutil.which("g++") is None:
+        raise ImportError("no g++")
+except ImportError as missing:
+    skip(missing)
+
+CAMPAIGN = os.environ.get("TGL_CAMPAIGN") == "1"
+N_EVENT = 2000
+HEADERS = os.path.join(os.path.dirname(hls4ml.__file__), "templates", "vivado")
+# layers without a handler of their own go to the older one, not to a compiler of logic
+hls4ml.converters.parse_keras_v3_model.__defaults__ = (False, True)
+
+
+# ---- networks ----
+
+
+class Network:
+    """A Keras model, and how hls4ml converts it. `layers` are configuration entries by layer name."""
+    all = []
+
+    def __init__(self, name, build, io_type="io_parallel", backend="Vitis", strategy="Latency", precision="ap_fixed<12,5>", reuse=1,
+                 layers=None, campaign=False, events=N_EVENT):
+        self.name, self.build, self.io_type, self.backend, self.strategy = name, build, io_type, backend, strategy
+        self.precision, self.reuse, self.layers, self.events = precision, reuse, layers or {}, events
+        if CAMPAIGN or not campaign:
+            Network.all.append(self)
+
+    def write(self, directory, rng):
+        keras.utils.set_random_seed(int(rng.integers(1 << 30)))
+        x, y = self.build()
+        model = keras.Model(x, y)
+        for layer in model.layers:  # weights that use the types' range, and biases that are not zero
+            layer.set_weights([rng.normal(0, 0.6, w.shape) if "variance" not in v.path else np.abs(rng.normal(1, 0.3, w.shape)) + 0.1
+                               for w, v in zip(layer.get_weights(), layer.weights)])
+        config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=self.backend, default_precision=self.precision,
+                                                      default_reuse_factor=self.reuse)
+        config["Model"]["Strategy"] = self.strategy
+        for name in config["LayerName"]:
+            config["LayerName"][name]["Strategy"] = self.strategy
+        for name, entries in self.layers.items():
+            entry = config["LayerName"][name]
+            for key, value in entries.items():
+                if isinstance(value, dict):
+                    entry.setdefault(key, {})
+                    entry[key] = {**(entry[key] if isinstance(entry[key], dict) else {}), **value}
+                else:
+                    entry[key] = value
+        self.hls = hls4ml.converters.convert_from_keras_model(
+            model, hls_config=config, output_dir=os.path.join(directory, self.name), backend=self.backend, io_type=self.io_type,
+            project_name=self.name, namespace="ns_" + self.name, bit_exact=False)
+        self.hls.write()
+        self.directory = os.path.join(directory, self.name)
+
+
+def zoo(n_in, branches, fan=0):
+    """Many small networks on one input, side by side: compiling is what takes the time. A stream cannot be copied more than seven
+    times: with `fan`, so many branches share a dense layer of their own."""
+    def build():
+        x = L.Input((n_in,), name="x")
+        outputs = []
+        for k, (name, layers) in enumerate(branches.items()):
+            if fan and k % fan == 0:
+                shared = L.Dense(n_in, name=f"shared_{k // fan}")(x)
+            y = shared if fan else x
+            for i, layer in enumerate(layers):
+                y = layer(f"{name}_{i}")(y)
+            outputs.append(y)
+        return x, outputs
+    return build
+
+
+def D(n):
+    return lambda name: L.Dense(n, name=name)
+
+
+def A(function):
+    return lambda name: L.Activation(function, name=name)
+
+
+def types(**precision):
+    return {"Precision": precision}
+
+
+def softmax(form, **more):
+    return {"Implementation": form, **types(result="ap_fixed<16,4>", **more)}
+
+
+NARROW = types(accum="ap_fixed<10,5,AP_RND_CONV,AP_SAT>", result="ap_fixed<9,4,AP_TRN_ZERO,AP_SAT_SYM>", weight="ap_fixed<7,2,AP_RND,AP_SAT>",
+               bias="ap_fixed<11,3>")
+SMALL = types(result="ap_fixed<12,4>")
+DENSE = {"plain": [D(7), A("relu"), D(6)], "narrow": [D(6), A("relu"), D(5)], "stable": [D(5), A("softmax")], "latency": [D(5), A("softmax")],
+         "legacy": [D(4), A("softmax")], "argmax": [D(5), A("softmax")], "sigmoid": [D(3), A("sigmoid")], "tanh": [D(3), A("tanh")],
+         "softplus": [D(3), A("softplus")], "softsign": [D(3), A("softsign")], "selu": [D(3), A("selu")], "elu": [D(3), A("elu")],
+         "hard": [D(3), A("hard_sigmoid")], "leaky": [D(3), lambda name: L.LeakyReLU(negative_slope=0.3, name=name)],
+         "prelu": [D(3), lambda name: L.PReLU(name=name)], "elus": [D(3), lambda name: L.ELU(alpha=0.7, name=name)]}
+DENSE_TYPES = {"narrow_0": NARROW, "narrow_2": NARROW, "narrow_1": types(result="ap_ufixed<7,3,AP_RND,AP_SAT>"),
+               "stable_0": SMALL, "stable_1": softmax("stable"), "latency_0": SMALL, "latency_1": softmax("latency"),
+               "legacy_1": softmax("legacy"), "argmax_1": softmax("argmax")}
+
+Network("parallel", zoo(8, DENSE), layers=DENSE_TYPES)
+Network("stream", zoo(8, DENSE, 4), io_type="io_stream", backend="Vivado", layers=DENSE_TYPES)
+Network("resource", zoo(12, {"a": [D(8), A("relu"), D(6)], "b": [D(4), D(6)]}), strategy="Resource", reuse=4,
+        layers={"a_0": NARROW, "a_2": NARROW, "b_0": NARROW, "b_1": {**NARROW, "ReuseFactor": 8}})
+
+
+# ---- hls4ml's side: the project compiled as it stands, with codes in and out ----
+
+DRIVER_HEAD = """
+#include <cstdint>
+#include <cstddef>
+template <class T> void set(T &x, int64_t code) { ap_uint<T::width> bits = code; x(T::width - 1, 0) = bits(T::width - 1, 0); }
+template <class T> int64_t get(const T &x) {
+    T y = x;
+    ap_uint<T::width> bits = y(T::width - 1, 0);
+    int64_t code = bits.to_long();
+    if (y < 0 && T::width < 64) code -= int64_t(1) << T::width;
+    return code;
+}
+template <class T> void fill(hls::stream<T> &s, const int64_t *&in, int n) {
+    for (int i = 0; i < n; i += T::size) { T pack; for (unsigned j = 0; j < T::size; j++) set(pack[j], *in++); s.write(pack); }
+}
+template <class T> void drain(hls::stream<T> &s, int64_t *&out, int n) {
+    for (int i = 0; i < n; i += T::size) { T pack = s.read(); for (unsigned j = 0; j < T::size; j++) *out++ = get(pack[j]); }
+}
+template <class T> void fill(T *x, const int64_t *&in, int n) { for (int i = 0; i < n; i++) set(x[i], *in++); }
+template <class T> void drain(T *x, int64_t *&out, int n) { for (int i = 0; i < n; i++) *out++ = get(x[i]); }
+"""
+
+
+def size_of(variable):
+    return int(np.prod(variable.shape))
+
+
+def driver(net):
+    """One translation unit: the project's own source, and a loop over events."""
+    space, lines = "ns_" + net.name, []
+    variables = net.hls.get_input_variables(), net.hls.get_output_variables()
+    for group in variables:
+        for v in group:
+            lines.append(f"hls::stream<{space}::{v.type.name}> {v.name};" if net.io_type == "io_stream" else
+                         f"static {space}::{v.type.name} {v.name}[{size_of(v)}];")
+    lines += [f"fill({v.name}, in, {size_of(v)});" for v in variables[0]]
+    lines.append(f"{space}::{net.name}({', '.join(v.name for g in variables for v in g)});")
+    lines += [f"drain({v.name}, out, {size_of(v)});" for v in variables[1]]
+    body = "\n".join(lines)
+    return (f'#include "firmware/{net.name}.cpp"\n{DRIVER_HEAD}\n'
+            f'extern "C" void run(const int64_t *in, int64_t *out, long n) {{\nfor (long event = 0; event < n; event++) {{\n{body}\n}}\n}}\n')
+
+
+def compile_project(net):
+    source, binary = os.path.join(net.directory, "driver.cpp"), os.path.join(net.directory, "driver.so")
+    with open(source, "w") as f:
+        f.write(driver(net))
+    begin = time.time()
+    subprocess.run(["g++", "-std=c++17", "-O1", "-w", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{net.directory}", f"-I{net.directory}/firmware",
+                    f"-I{net.directory}/firmware/ap_types", f"-I{HEADERS}/ap_types", f'-DWEIGHTS_DIR="{net.directory}/firmware/weights"',
+                    source, "-o", binary], check=True)
+    net.compile_s = time.time() - begin
+    return binary
+
+
+def pointer(array):
+    assert array.dtype == np.int64 and array.flags.c_contiguous
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+# ---- ours ----
+
+
+class Options(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t)] + [(name, ctypes.c_char_p) for name in ("format", "variant", "inputs", "scores", "settings", "weights")] \
+        + [("report", ctypes.POINTER(ctypes.c_void_p))]
+
+
+LIB = ctypes.CDLL(os.path.join(os.environ["TGL_BUILD_DIR"], "libtrigline.so"))
+
+
+def call(name, *args):
+    error = ctypes.create_string_buffer(1024)
+    if getattr(LIB, name)(*args, error) != 0:
+        raise RuntimeError(f"{name}: {error.raw[16:].split(bytes(1))[0].decode()}")
+
+
+class Ours:
+    """The graph read from the directory, its evaluator and its emulator."""
+
+    def __init__(self, directory, settings=None):
+        self.graph, self.program = ctypes.c_void_p(), ctypes.c_void_p()
+        options = Options(ctypes.sizeof(Options), settings=settings.encode() if settings else None)
+        begin = time.time()
+        call("tgl_model_import", ctypes.byref(self.graph), directory.encode(), ctypes.byref(options))
+        self.import_ms = (time.time() - begin) * 1e3
+        text, size = ctypes.c_void_p(), ctypes.c_size_t()
+        call("tgl_graph_print", ctypes.byref(text), ctypes.byref(size), self.graph)
+        self.json = json.loads(ctypes.string_at(text, size.value))
+        call("tgl_lower", ctypes.byref(self.program), self.graph)
+        self.nodes = {node["name"]: node for node in self.json["nodes"]}
+        self.first, self.n_value = {}, 0
+        for node in self.json["nodes"]:
+            self.first[node["name"]] = self.n_value
+            self.n_value += node["n_element"]
+        self.n_out = sum(self.nodes[output["node"]]["n_element"] for output in self.json["outputs"])
+
+    def emulate(self, codes):
+        emulator, out = ctypes.c_void_p(), np.zeros((len(codes), self.n_out), np.int64)
+        call("tgl_emulator_new", ctypes.byref(emulator), self.program, None, None)
+        call("tgl_emulator_run_parallel", pointer(out), emulator, pointer(codes), ctypes.c_size_t(len(codes)), ctypes.c_size_t(2), None)
+        LIB.tgl_emulator_free(emulator)
+        return out
+
+    def evaluate(self, codes):
+        values = np.zeros((len(codes), self.n_value), np.int64)
+        for event, row in enumerate(codes):
+            call("tgl_graph_eval", pointer(values[event]), self.graph, pointer(np.ascontiguousarray(row)))
+        return np.concatenate([values[:, self.first[o["node"]]:self.first[o["node"]] + self.nodes[o["node"]]["n_element"]]
+                               for o in self.json["outputs"]], axis=1)
+
+
+def bounds(text):
+    unsigned = text.startswith("u")
+    width = int(text.split("<")[1].split(",")[0])
+    return (0, (1 << width) - 1) if unsigned else (-(1 << (width - 1)), (1 << (width - 1)) - 1)
+
+
+def random_codes(node, n, rng):
+    """All zero, all least, all greatest, single corners, then uniform ones and ones near zero."""
+    types = node["out"] * (node["n_element"] if len(node["out"]) == 1 else 1)
+    columns = []
+    for j, text in enumerate(types):
+        lo, hi = bounds(text)
+        wide = rng.integers(lo, hi + 1, n)
+        near = np.clip(np.rint(rng.normal(0, (hi - lo) / 16, n)), lo, hi).astype(np.int64)
+        column = np.where(np.arange(n) % 2 == 0, wide, near)
+        corner = rng.choice([lo, hi, 0, min(1, hi), max(-1, lo)], n)
+        column = np.where(np.arange(n) % 5 == 3, corner, column)
+        column[:3] = 0, lo, hi
+        columns.append(column)
+    return np.ascontiguousarray(np.stack(columns, axis=1).astype(np.int64))
+
+
+def check(net, binary, rng):
+    ours = Ours(net.directory)
+    codes = random_codes(ours.json["nodes"][0], net.events, rng)
+    theirs = np.zeros((len(codes), ours.n_out), np.int64)
+    n_out = sum(size_of(v) for v in net.hls.get_output_variables())
+    assert n_out == ours.n_out, f"{net.name}: {n_out} outputs of hls4ml, {ours.n_out} of ours"
+    ctypes.CDLL(binary).run(pointer(codes), pointer(theirs), ctypes.c_long(len(codes)))
+    wrong = 0
+    n_slow = min(len(codes), 250)
+    for way, mine, expected in (("emulator", ours.emulate(codes), theirs), ("evaluator", ours.evaluate(codes[:n_slow]), theirs[:n_slow])):
+        different = np.argwhere(mine != expected)
+        wrong += len(different)
+        if len(different):
+            event, j = different[0]
+            print(f"{net.name}, {way}: {len(different)} of {expected.size} codes differ; first: event {event}, output {j}: "
+                  f"hls4ml {expected[event, j]}, ours {mine[event, j]}; inputs {codes[event].tolist()[:12]}")
+    spread = len(np.unique(theirs))
+    print(f"MODEL importer=hls4ml model={net.name} import_ms={ours.import_ms:.1f} operators={len(ours.json['nodes'])} events={len(codes)} "
+          f"differing={wrong} codes={spread} compile_s={net.compile_s:.1f}")
+    if spread < 10:
+        print(f"{net.name}: hls4ml answers only {spread} different codes")
+        wrong += 1
+    return wrong
+
+
+def main():
+    rng = np.random.default_rng(20261127)
+    wanted = sys.argv[1:]
+    networks = [net for net in Network.all if not wanted or net.name in wanted]
+    wrong = 0
+    with tempfile.TemporaryDirectory() as directory:
+        if wanted:
+            directory = os.environ.get("TGL_KEEP", directory)
+        with ThreadPoolExecutor(2) as pool:
+            compiled = []
+            for net in networks:  # g++ works on one while Keras makes the next
+                with contextlib.redirect_stdout(io.StringIO()):
+                    net.write(directory, rng)
+                compiled.append(pool.submit(compile_project, net))
+            for net, binary in zip(networks, compiled):
+                try:
+                    wrong += check(net, binary.result(), rng)
+                except RuntimeError as error:
+                    print(f"{net.name}: {error}")
+                    wrong += 1
+    print(f"{len(networks)} projects: {'all codes equal' if not wrong else f'{wrong} wrong'}")
+    return 1 if wrong else 0
+
+
+sys.exit(main())
