@@ -37,6 +37,8 @@ N_EVENT = 2000
 HEADERS = os.path.join(os.path.dirname(hls4ml.__file__), "templates", "vivado")
 # layers without a handler of their own go to the older one, not to a compiler of logic
 hls4ml.converters.parse_keras_v3_model.__defaults__ = (False, True)
+for kind in ("separable_conv1d.SeparableConv1D", "separable_conv2d.SeparableConv2D"):  # 1.3's newer handler fails on these
+    sys.modules["hls4ml.converters.keras_v3_to_hls"].v3_layer_handlers.pop("keras.src.layers.convolutional." + kind)
 
 
 # ---- networks ----
@@ -75,7 +77,7 @@ class Network:
                     entry[key] = value
         self.hls = hls4ml.converters.convert_from_keras_model(
             model, hls_config=config, output_dir=os.path.join(directory, self.name), backend=self.backend, io_type=self.io_type,
-            project_name=self.name, namespace="ns_" + self.name, bit_exact=False)
+            project_name=self.name, namespace="ns_" + self.name, bit_exact=False, allow_da_fallback=False, allow_v2_fallback=True)
         self.hls.write()
         self.directory = os.path.join(directory, self.name)
 
@@ -121,12 +123,54 @@ DENSE = {"plain": [D(7), A("relu"), D(6)], "narrow": [D(6), A("relu"), D(5)], "s
          "softplus": [D(3), A("softplus")], "softsign": [D(3), A("softsign")], "selu": [D(3), A("selu")], "elu": [D(3), A("elu")],
          "hard": [D(3), A("hard_sigmoid")], "leaky": [D(3), lambda name: L.LeakyReLU(negative_slope=0.3, name=name)],
          "prelu": [D(3), lambda name: L.PReLU(name=name)], "elus": [D(3), lambda name: L.ELU(alpha=0.7, name=name)]}
+SHARED = {f"shared_{i}": SMALL for i in range(4)}
 DENSE_TYPES = {"narrow_0": NARROW, "narrow_2": NARROW, "narrow_1": types(result="ap_ufixed<7,3,AP_RND,AP_SAT>"),
                "stable_0": SMALL, "stable_1": softmax("stable"), "latency_0": SMALL, "latency_1": softmax("latency"),
                "legacy_1": softmax("legacy"), "argmax_1": softmax("argmax")}
 
+def R(*shape):
+    return lambda name: L.Reshape(shape, name=name)
+
+
+def layer(kind, *args, **more):
+    return lambda name: kind(*args, name=name, **more)
+
+
+C1, C2, DC1, DC2, S1, S2 = L.Conv1D, L.Conv2D, L.DepthwiseConv1D, L.DepthwiseConv2D, L.SeparableConv1D, L.SeparableConv2D
+FLAT = layer(L.Flatten)
+IMAGE, SERIES = R(6, 4, 2), R(12, 4)  # of 48 inputs
+CONV_1D = {"c1": [SERIES, layer(C1, 3, 3, strides=2, padding="same"), A("relu"), layer(L.MaxPooling1D, 2), FLAT],
+        "c1v": [SERIES, layer(C1, 2, 4), layer(L.BatchNormalization), layer(L.AveragePooling1D, 3), FLAT],
+        "pw1": [SERIES, layer(C1, 5, 1), layer(L.GlobalAveragePooling1D)], "gmp1": [SERIES, layer(L.GlobalMaxPooling1D)],
+        "dw1": [SERIES, layer(DC1, 3), FLAT], "s1": [SERIES, layer(S1, 3, 3), FLAT]}
+# apart from the other: the headers of both share an include guard in hls4ml 1.3
+CONV_2D = {"c2": [IMAGE, layer(C2, 3, 3, padding="same"), A("relu"), layer(L.MaxPooling2D, 2), FLAT],
+        "c2v": [IMAGE, layer(C2, 2, (3, 2), strides=(2, 1)), layer(L.AveragePooling2D, (1, 3)), FLAT],
+        "pw2": [IMAGE, layer(C2, 3, 1), layer(L.GlobalMaxPooling2D)],
+        "gap2": [IMAGE, layer(L.GlobalAveragePooling2D)],
+        "dw2": [IMAGE, layer(DC2, (3, 2), padding="same"), FLAT],
+        "s2": [IMAGE, layer(S2, 3, 2), FLAT],
+        "pad": [IMAGE, layer(L.ZeroPadding2D, ((1, 0), (0, 2))), FLAT], "up": [IMAGE, layer(L.UpSampling2D, (2, 1)), FLAT]}
+PADDED_1D = {"padded": [SERIES, layer(L.AveragePooling1D, 3, strides=2, padding="same"), FLAT]}
+PADDED_2D = {"perm": [IMAGE, layer(L.Permute, (3, 1, 2)), FLAT], "padmax": [IMAGE, layer(L.MaxPooling2D, 3, strides=2, padding="same"), FLAT]}
+TYPES_1D, TYPES_2D = {"c1_1": NARROW, "dw1_1": NARROW}, {"c2v_1": NARROW}
+
+Network("conv1d", zoo(48, {**CONV_1D, **PADDED_1D}), layers=TYPES_1D, precision="ap_fixed<10,4>")
+Network("conv2d", zoo(48, {**CONV_2D, **PADDED_2D}), layers=TYPES_2D, precision="ap_fixed<10,4>")
+Network("conv1d_stream", zoo(48, CONV_1D, 5), layers={**TYPES_1D, "shared_0": SMALL, "shared_1": SMALL}, io_type="io_stream", precision="ap_fixed<10,4>", backend="Vivado")
+Network("conv2d_stream", zoo(48, CONV_2D, 5), layers={**TYPES_2D, "shared_0": SMALL, "shared_1": SMALL}, io_type="io_stream", precision="ap_fixed<10,4>")
+
+
+def merges():
+    x = L.Input((6,), name="x")
+    a, b = L.Dense(5, name="a")(x), L.Dense(5, name="b", activation="relu")(x)
+    outputs = [kind(name=kind.__name__.lower())([a, b]) for kind in (L.Add, L.Subtract, L.Multiply, L.Average, L.Maximum, L.Minimum, L.Concatenate)]
+    return x, outputs + [L.Dot(1, name="dot")([a, b])]
+
+
+Network("merges", merges, layers={"dot": types(accum="ap_fixed<15,8,AP_RND,AP_SAT>", result="ap_fixed<12,7>")})
 Network("parallel", zoo(8, DENSE), layers=DENSE_TYPES)
-Network("stream", zoo(8, DENSE, 4), io_type="io_stream", backend="Vivado", layers=DENSE_TYPES)
+Network("stream", zoo(8, DENSE, 4), io_type="io_stream", backend="Vivado", layers={**DENSE_TYPES, **SHARED})
 Network("resource", zoo(12, {"a": [D(8), A("relu"), D(6)], "b": [D(4), D(6)]}), strategy="Resource", reuse=4,
         layers={"a_0": NARROW, "a_2": NARROW, "b_0": NARROW, "b_1": {**NARROW, "ReuseFactor": 8}})
 

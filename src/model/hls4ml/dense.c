@@ -77,52 +77,97 @@ static tgl_status set_bias(tgl__matrix *m, hls_layer *layer, hls_text config,
     return TGL_OK;
 }
 
+/* Weights that come in by a parameter (BRAM) can be written in operation. */
 static bool is_port(const hls_layer *layer, uint32_t arg)
 {
-    /* weights that come in by a parameter (BRAM) can be written in operation */
     const hls_text none = {"", 0};
     const hls_range name = layer->call->args[arg];
-    const hls_name *array =
-        name.n == 1 ? tgl__hls_name(layer->p, none, name.at->text) : NULL;
-    return !array;
+    return name.n == 1 && !tgl__hls_name(layer->p, none, name.at->text);
 }
 
-tgl_status tgl__hls_matrix(tgl__matrix *m, bool *ok, hls_layer *layer, hls_text config,
-                           uint32_t arg, uint32_t n_in, uint32_t n_out)
+/* Weights as they lie in the file, their product, accumulator and bias. */
+static tgl_status begin_matrix(tgl__matrix *m, int64_t **weights, bool *ok,
+                               hls_layer *layer, const hls_kernel *k, size_t n)
 {
     hls_type weight, acc;
-    int64_t *weights, *turned, reuse;
-    bool latency = is_latency(ok, layer, config);
-    const size_t n = (size_t)n_in * n_out;
-    *m = (tgl__matrix){.n_out = n_out, .out = tgl__hls_to(layer), .n_out_type = 1};
-    hls_text product = tgl__hls_member_alias(layer->p, config, "product");
-    if (!*ok)
-        return tgl__hls_refuse(layer, "another kernel than latency's or resource's");
-    TGL_TRY(tgl__hls_member_type(&weight, layer->p, config, "weight_t"));
-    TGL_TRY(tgl__hls_member_type(&acc, layer->p, config, "accum_t"));
-    TGL_TRY(tgl__hls_member_int(&reuse, layer->p, config, "reuse_factor", 0, 1 << 30));
-    if (n < 1 || n > 1 << 26)
-        return tgl__hls_fail(layer, TGL_ELIMIT, "%u by %u weights", n_in, n_out);
-    TGL_TRY(tgl__hls_codes(&weights, layer, arg, (uint32_t)n, &weight.quant));
+    hls_text product = tgl__hls_member_alias(layer->p, k->config, "product");
+    *m = (tgl__matrix){.out = tgl__hls_to(layer), .n_out_type = 1};
+    if (n < 1 || n > 1 << 26 || k->weights >= layer->call->n_arg ||
+        k->bias >= layer->call->n_arg)
+        return tgl__hls_fail(layer, TGL_EFORMAT,
+                             "expected weights and bias for %u inputs and %u results",
+                             k->n_in, k->n_out);
+    TGL_TRY(tgl__hls_member_type(&weight, layer->p, k->config, "weight_t"));
+    TGL_TRY(tgl__hls_member_type(&acc, layer->p, k->config, "accum_t"));
+    TGL_TRY(tgl__hls_codes(weights, layer, k->weights, (uint32_t)n, &weight.quant));
     m->weight_type = weight.quant.type;
     *ok = !(weight.is_bit && layer->in[0]->type.is_bit) &&
-          set_product(m, weights, n, product);
+          set_product(m, *weights, n, product);
     if (!*ok)
         return tgl__hls_refuse(layer, "product '%.*s' of these types", (int)product.n,
                                product.at);
+    m->term = m->acc = acc.quant;
+    m->acc.round = TGL_TRN;
+    m->slot_weights = is_port(layer, k->weights);
+    m->slot_bias = is_port(layer, k->bias);
+    return set_bias(m, layer, k->config, k->bias, k->n_out);
+}
+
+static tgl_status reuse_of(int64_t *out, const hls_layer *layer, hls_text config)
+{
+    return tgl__hls_member_int(out, layer->p, config, "reuse_factor", 0, 1 << 30);
+}
+
+tgl_status tgl__hls_matrix(tgl__matrix *m, bool *ok, hls_layer *layer,
+                           const hls_kernel *k)
+{
+    int64_t *weights, *turned, reuse;
+    bool latency = is_latency(ok, layer, k->config);
+    const size_t n = (size_t)k->n_in * k->n_out;
+    if (!*ok)
+        return tgl__hls_refuse(layer, "another kernel than latency's or resource's");
+    TGL_TRY(begin_matrix(m, &weights, ok, layer, k, n));
+    if (!*ok)
+        return TGL_OK;
     turned = latency ? tgl__layers_array(layer->l, n, sizeof *turned) : weights;
     if (!turned)
         return TGL_ENOMEM;
-    for (size_t j = 0; latency && j < n_in; j++)
-        for (size_t i = 0; i < n_out; i++)
-            turned[i * n_in + j] = weights[j * n_out + i];
+    for (size_t j = 0; latency && j < k->n_in; j++)
+        for (size_t i = 0; i < k->n_out; i++)
+            turned[i * k->n_in + j] = weights[j * k->n_out + i];
     m->weights = turned;
-    m->term = m->acc = acc.quant;
-    m->acc.round = TGL_TRN;
-    m->slot_weights = is_port(layer, arg);
-    TGL_TRY(set_bias(m, layer, config, arg + 1, n_out));
-    m->slot_bias = is_port(layer, arg + 1);
-    return latency ? TGL_OK : set_order(m, ok, layer, n_in, reuse);
+    m->n_out = k->n_out;
+    TGL_TRY(reuse_of(&reuse, layer, k->config));
+    return latency ? TGL_OK : set_order(m, ok, layer, k->n_in, reuse);
+}
+
+/* (window, channel) weights become one row for each channel, a set each. */
+tgl_status tgl__hls_depthwise(tgl__matrix *m, bool *ok, hls_layer *layer,
+                              const hls_kernel *k)
+{
+    int64_t *weights, *turned, reuse;
+    hls_text kernel = tgl__hls_member_alias(layer->p, k->config, "kernel");
+    const size_t n = (size_t)k->n_in * k->n_out;
+    TGL_TRY(begin_matrix(m, &weights, ok, layer, k, n));
+    if (!*ok)
+        return TGL_OK;
+    turned = tgl__layers_array(layer->l, n, sizeof *turned);
+    if (!turned)
+        return TGL_ENOMEM;
+    for (size_t j = 0; j < k->n_in; j++)
+        for (size_t c = 0; c < k->n_out; c++)
+            turned[c * k->n_in + j] = weights[j * k->n_out + c];
+    m->weights = turned;
+    m->n_out = 1;
+    m->sets = k->n_out;
+    TGL_TRY(reuse_of(&reuse, layer, k->config));
+    if (!kernel.n || tgl__hls_is(kernel, "DepthwiseDenseLatency") || reuse <= 1 ||
+        !layer->is_stream || k->n_out % reuse == 0)
+        return TGL_OK;
+    if (reuse % k->n_out == 0)
+        return set_order(m, ok, layer, k->n_in, reuse / k->n_out);
+    *ok = m->acc.overflow == TGL_WRAP;
+    return *ok ? TGL_OK : tgl__hls_refuse(layer, "reuse factor %lld", (long long)reuse);
 }
 
 static tgl_status emit_dense(hls_layer *layer)
@@ -132,7 +177,8 @@ static tgl_status emit_dense(hls_layer *layer)
     tgl__tensor y;
     bool ok;
     TGL_TRY(tgl__hls_dim(&n_out, layer, "n_out"));
-    TGL_TRY(tgl__hls_matrix(&m, &ok, layer, layer->config, 2, layer->in[0]->n, n_out));
+    const hls_kernel kernel = {layer->config, 2, 3, layer->in[0]->n, n_out};
+    TGL_TRY(tgl__hls_matrix(&m, &ok, layer, &kernel));
     if (!ok)
         return TGL_OK;
     TGL_TRY(

@@ -166,6 +166,9 @@ int64_t tgl__hls_code(double value, const tgl_quant *quant);
 /* An array's n values, from its initialiser or (weights) from its text file; the layers'
  * arena is not used. */
 tgl_status tgl__hls_values(double **out, hls_project *p, hls_text name, uint32_t n);
+/* An array's initialiser. */
+tgl_status tgl__hls_initialiser(double *out, const hls_project *p, const hls_name *array,
+                                uint32_t n);
 
 /* ---- top.c: the top function ---- */
 
@@ -224,13 +227,13 @@ typedef struct hls_operator {
     uint8_t out_at;      /* the first result's argument */
     uint8_t n_out;       /* 0: all the rest */
     const char *size[2]; /* members whose product is an input's elements; NULL: as the
-                            first one; "<N>": template argument N */
+                            first one; "<2": template argument 2 */
     tgl_status (*emit)(hls_layer *layer);
 } hls_operator;
 
 /* Lists that end with a name of NULL. */
 extern const hls_operator tgl__hls_dense[], tgl__hls_activations[], tgl__hls_softmax[],
-    tgl__hls_convolutions[], tgl__hls_pools[], tgl__hls_merges[], tgl__hls_moves[];
+    tgl__hls_convolutions[], tgl__hls_pools[], tgl__hls_pairs[], tgl__hls_moves[];
 
 /* Fail with file, line and layer in front. */
 tgl_status tgl__hls_fail(const hls_layer *layer, tgl_status code, const char *format, ...)
@@ -238,6 +241,8 @@ tgl_status tgl__hls_fail(const hls_layer *layer, tgl_status code, const char *fo
 /* Note as not supported; the result is TGL_OK, and zeros stand for it meanwhile. */
 tgl_status tgl__hls_refuse(hls_layer *layer, const char *format, ...) TGL_PRINTF(2, 3);
 tgl_status tgl__hls_dim(uint32_t *out, const hls_layer *layer, const char *name);
+tgl_status tgl__hls_dims(uint32_t *out, const hls_layer *layer, const char *const *names,
+                         uint32_t n);
 /* A member that older versions lack. */
 tgl_status tgl__hls_dim_or(uint32_t *out, const hls_layer *layer, const char *name,
                            uint32_t fallback);
@@ -253,10 +258,23 @@ tgl_status tgl__hls_done(hls_layer *layer, uint32_t i, const tgl__tensor *x);
 /* n values of array argument `arg` as codes of a type. */
 tgl_status tgl__hls_codes(int64_t **out, hls_layer *layer, uint32_t arg, uint32_t n,
                           const tgl_quant *quant);
-/* The weights of a dense kernel n_in to n_out (of `config`) into a matrix: products,
- * order, accumulator, bias. `sets` kernels one after the other. False in *ok: refused. */
-tgl_status tgl__hls_matrix(tgl__matrix *m, bool *ok, hls_layer *layer, hls_text config,
-                           uint32_t weights_arg, uint32_t n_in, uint32_t n_out);
+/* x in a transpose's shape and order ("config5", or another name). */
+tgl_status tgl__hls_transpose(tgl__tensor *out, hls_layer *layer, const tgl__tensor *x,
+                              hls_text config);
+
+/* A matrix product: its configuration, the arguments that hold weights and bias, and its
+ * sizes (depthwise: elements of the window, channels). */
+typedef struct hls_kernel {
+    hls_text config;
+    uint32_t weights, bias;
+    uint32_t n_in, n_out;
+} hls_kernel;
+/* As a matrix: weights, products, order, accumulator, bias, the result's type. False in
+ * *ok: refused. */
+tgl_status tgl__hls_matrix(tgl__matrix *m, bool *ok, hls_layer *layer,
+                           const hls_kernel *kernel);
+tgl_status tgl__hls_depthwise(tgl__matrix *m, bool *ok, hls_layer *layer,
+                              const hls_kernel *kernel);
 
 typedef enum hls_function {
     HLS_SIGMOID,

@@ -29,9 +29,8 @@ typedef struct importer {
 /* ---- which function of hls4ml's a call is ---- */
 
 static const hls_operator *const families[] = {
-    tgl__hls_dense,
-    tgl__hls_activations,
-    tgl__hls_softmax,
+    tgl__hls_dense, tgl__hls_activations, tgl__hls_softmax, tgl__hls_convolutions,
+    tgl__hls_pools, tgl__hls_pairs,       tgl__hls_moves,
 };
 
 static const hls_operator *find_operator(hls_text name)
@@ -48,7 +47,7 @@ static const char *place(const step *s)
     return s->layer.call->layer;
 }
 
-/* One factor of a size: a member, or "<2>", a template argument. */
+/* One factor of a size: a member, or "<2", a template argument. */
 static tgl_status read_factor(int64_t *out, const step *s, hls_text factor)
 {
     const hls_layer *layer = &s->layer;
@@ -95,6 +94,18 @@ static tgl_status read_size(uint32_t *out, const step *s, const char *spec)
                          (int)s->layer.config.n, s->layer.config.at);
 }
 
+/* A separable convolution's size stands in its depthwise part. */
+static tgl_status read_nested(uint32_t *out, step *s)
+{
+    hls_text own = s->layer.config;
+    s->layer.config = tgl__hls_member_word(s->layer.p, own, "depthwise_config");
+    bool two = tgl__hls_member(s->layer.p, s->layer.config, "in_height") != NULL;
+    tgl_status status =
+        read_size(out, s, two ? "in_height*in_width*n_chan" : "in_width*n_chan");
+    s->layer.config = own;
+    return status;
+}
+
 static tgl_status find_variable(hls_variable **out, importer *m, const step *s,
                                 uint32_t arg)
 {
@@ -130,7 +141,7 @@ static tgl_status read_ends(importer *m, step *s)
         uint32_t size = 0;
         TGL_TRY(find_variable(&layer->in[i], m, s, i));
         const char *spec = i && op->size[1] ? op->size[1] : op->size[0];
-        TGL_TRY(read_size(&size, s, spec));
+        TGL_TRY(spec ? read_size(&size, s, spec) : read_nested(&size, s));
         layer->is_stream = layer->in[i]->type.is_stream;
         if (layer->in[i]->n && layer->in[i]->n != size)
             return tgl__hls_fail(layer, TGL_EFORMAT,
@@ -276,8 +287,8 @@ static tgl_status build(tgl_graph **out, importer *m)
     const char *name = tgl__hls_string(&m->p, m->p.space.n ? m->p.space : m->top.name);
     if (!name)
         return tgl__fail_nomem(m->err);
+    m->has_layers = true; /* also where it fails */
     TGL_TRY(tgl__layers_begin(&m->l, name, m->p.files.path, m->err));
-    m->has_layers = true;
     TGL_TRY(add_inputs(m));
     for (uint32_t i = 0; i < m->top.n_call; i++)
         TGL_TRY(emit(m, &m->steps[i]));

@@ -46,6 +46,14 @@ tgl_status tgl__hls_dim(uint32_t *out, const hls_layer *layer, const char *name)
     return in_context(layer, status);
 }
 
+tgl_status tgl__hls_dims(uint32_t *out, const hls_layer *layer, const char *const *names,
+                         uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        TGL_TRY(tgl__hls_dim(&out[i], layer, names[i]));
+    return TGL_OK;
+}
+
 tgl_status tgl__hls_dim_or(uint32_t *out, const hls_layer *layer, const char *name,
                            uint32_t fallback)
 {

@@ -349,7 +349,8 @@ static tgl_status resolve(hls_type *out, const hls_project *p, hls_text owner,
         return resolve(out, p, owner, args[0], depth + 1);
     }
     const hls_name *found = tgl__hls_name(p, t.owner.n ? t.owner : owner, t.name);
-    if (!found || found->kind != HLS_TYPE)
+    bool itself = found && found->value.at == type.at; /* typedef bias_t bias_t */
+    if (!found || found->kind != HLS_TYPE || itself)
         found = tgl__hls_name(p, none, t.name);
     if (found && found->kind == HLS_TYPE && found->value.n)
         return resolve(out, p, found->owner, found->value, depth + 1);
@@ -397,12 +398,12 @@ static tgl_status fail_count(const hls_project *p, hls_text name, uint32_t expec
 }
 
 /* { number, number ... } */
-static tgl_status from_initialiser(double *out, const hls_project *p,
-                                   const hls_name *array, uint32_t n)
+tgl_status tgl__hls_initialiser(double *out, const hls_project *p, const hls_name *array,
+                                uint32_t n)
 {
     const hls_token *t = array->value.at, *end = t + array->value.n;
     size_t found = 0;
-    if (!tgl__hls_mark(t, '{') || !tgl__hls_mark(end - 1, '}'))
+    if (array->value.n < 2 || !tgl__hls_mark(t, '{') || !tgl__hls_mark(end - 1, '}'))
         return tgl__fail(p->err, TGL_EFORMAT, "array '%.*s': expected { ... }",
                          (int)array->name.n, array->name.at);
     for (t++, end--; t < end; found++) {
@@ -479,7 +480,7 @@ tgl_status tgl__hls_values(double **out, hls_project *p, hls_text name, uint32_t
     }
     if (!written)
         return TGL_OK;
-    TGL_TRY(from_initialiser(*out, p, array, n));
+    TGL_TRY(tgl__hls_initialiser(*out, p, array, n));
     if (text && differs(*out, other, n))
         tgl__import_choice(p->import, path,
                            "differs from the header; the header is taken, which is what "

@@ -1,0 +1,191 @@
+/* A small project read from memory: its meaning by hand, its refusals, and memory running
+ * out. Whole projects are held against hls4ml's compiled C++ in tests/interop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "graph/graph.h"
+#include "model/hls4ml/hls.h"
+
+static const char corpus[] = TGL_SOURCE_DIR "/fuzz/corpus/fuzz_hls4ml/";
+
+static char *text_of(const char *name, size_t *size)
+{
+    char path[300], *text;
+    snprintf(path, sizeof path, "%s%s", corpus, name);
+    assert_int_equal(tgl__file_read(&text, size, path, 1 << 20, NULL), TGL_OK);
+    return text;
+}
+
+static tgl_status read_project(tgl_graph **graph, const char *text, size_t size,
+                               const char *settings, tgl_json **choices, tgl_error *err)
+{
+    const tgl_model_source source = {NULL, "project", 0, NULL};
+    const tgl_import_options options = TGL_IMPORT_OPTIONS_INIT;
+    const hls_files files = {"project", text, size};
+    tgl_import import = {.source = &source, .options = &options, .err = err};
+    tgl_json *named = NULL;
+    if (settings)
+        assert_int_equal(
+            tgl__yaml_parse(&named, settings, strlen(settings), "settings", err), TGL_OK);
+    import.settings = named;
+    import.choices = tgl__json_array();
+    tgl_status status =
+        import.choices ? tgl__hls_import(graph, &import, &files) : TGL_ENOMEM;
+    if (choices)
+        *choices = import.choices;
+    else
+        tgl__json_free(import.choices);
+    tgl__json_free(named);
+    tgl__buffer_release(&import.refused);
+    return status;
+}
+
+/* hidden: x (0.5, 1.25, -2; -0.75, 0, 1) + (0.125, -0.0625), products and sums in
+ * fixed<8,4,RND,SAT>; relu in ufixed<4,2,RND_CONV,SAT>; scores with rows of w4; then
+ * 0.25 y + 0.5 cut to [0, 1]. */
+static void means_what_it_says(void **state)
+{
+    (void)state;
+    size_t size;
+    char *text = text_of("dense.txt", &size);
+    tgl_error err;
+    tgl_graph *graph;
+    tgl_json *choices;
+    if (read_project(&graph, text, size, NULL, &choices, &err) != TGL_OK)
+        fail_msg("%s", err.message);
+    assert_string_equal(tgl_graph_name(graph), "small");
+    assert_string_equal(tgl_graph_node(graph, 1)->name, "hidden");
+    assert_int_equal(tgl__json_size(choices), 0);
+    /* x = 1, 2, -1 in eighths: hidden_0 = 0.5 + 2.5 + 2 + 0.125 = 5.125, hidden_1 =
+     * -0.75 + 0 - 1 - 0.0625 < 0 */
+    const int64_t x[3] = {8, 16, -8};
+    uint64_t n = tgl__graph_first(graph, tgl_graph_n_node(graph));
+    int64_t *values = tgl__calloc((size_t)n, sizeof *values);
+    assert_int_equal(tgl_graph_eval(values, graph, x, &err), TGL_OK);
+    assert_int_equal(values[3], 82);     /* 5.125 in sixteenths */
+    assert_int_equal(values[4], -29);    /* -1.8125 */
+    assert_int_equal(values[5], 15);     /* 3.75 is the largest of ufixed<4,2> */
+    assert_int_equal(values[6], 0);      /* relu */
+    assert_int_equal(values[7], 15);     /* 0.25 * 3.75 = 0.9375 */
+    assert_int_equal(values[8], 8 - 30); /* 0.5 - 0.5 * 3.75 */
+    assert_int_equal(values[9], 97);     /* -0.5 + 1.75 * 3.75 = 6.0625 */
+    assert_int_equal(values[n - 3], 11); /* 0.25 * 0.9375 + 0.5 = 0.734.. cut */
+    assert_int_equal(values[n - 2], 2);  /* 0.5 - 0.34.. = 0.156.. */
+    assert_int_equal(values[n - 1], 16); /* 1 */
+    tgl__free(values);
+    tgl_graph_free(graph);
+    tgl__json_free(choices);
+    tgl__free(text);
+}
+
+static void refuses_in(const char *name, const char *from, const char *to,
+                       const char *message)
+{
+    tgl_error err;
+    tgl_graph *graph = NULL;
+    size_t size;
+    char *text = text_of(name, &size), changed[8192];
+    const char *at = strstr(text, from);
+    assert_non_null(at);
+    int n = snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to,
+                     at + strlen(from));
+    assert_int_not_equal(read_project(&graph, changed, (size_t)n, NULL, NULL, &err),
+                         TGL_OK);
+    if (!strstr(err.message, message))
+        fail_msg("expected '%s', found '%s'", message, err.message);
+    tgl__free(text);
+}
+
+static void refuses(const char *from, const char *to, const char *message)
+{
+    refuses_in("dense.txt", from, to, message);
+}
+
+static void names_what_is_wrong(void **state)
+{
+    (void)state;
+    refuses("firmware/parameters.h", "firmware/p.h", "expected an hls4ml project with");
+    refuses("nnet::relu<", "nnet::swish<", "hidden_relu: function 'swish' (line 17)");
+    refuses("ap_fixed<6,3> input_t", "ap_fixed<96,3> input_t", "expected 1 to 63 bits");
+    refuses("ap_fixed<6,3> input_t", "float input_t",
+            "type 'float': expected ap_fixed, ap_ufixed");
+    refuses("AP_SAT,0>", "AP_SAT,3>", "saturation bits");
+}
+
+static void names_what_is_wrong_with_values(void **state)
+{
+    (void)state;
+    refuses("1e0}", "1e0, 2}", "array 'w2': expected 6 values, found 7");
+    refuses("1e0}", "one}", "array 'w2': value 5: expected a number, found 'one'");
+    refuses("0.25, 0.5,", "0.25,", "array 'w4': expected 6 values, found 5");
+    refuses("weights/w4.txt", "weights/w5.txt",
+            "array 'w4': expected its values in a header or in firmware/weights/w4.txt");
+    refuses("n_in = N_INPUT", "n_in = N_INPUTS", "expected an integer");
+    refuses("n_in = N_INPUT", "n_in = 4", "input 1: expected 4 elements, found 3");
+    refuses("n_out = 3", "n_out = 1 << 3", "layer 'scores': '1': expected an integer");
+    refuses("(x, layer2_out", "(layer3_out, layer2_out", "read before it is written");
+    refuses("(x, layer2_out", "(x0, layer2_out",
+            "argument 1: expected a variable of the top function, found 'x0'");
+    refuses("accum_t;\n    typedef bias_t", "acc_t;\n    typedef bias_t",
+            "'config2': expected a type 'accum_t', found none");
+    refuses("hard_config5::shift = 0.5", "hard_config5::shift = half",
+            "expected a number 'shift'");
+    refuses("if (!loaded_weights)", "for (int i = 0; i < 3; i++) {} if (1)",
+            "expected a call like nnet::dense");
+    refuses("struct config2", "struct config3", "expected 'n_in'");
+}
+
+static void names_what_is_wrong_with_layers(void **state)
+{
+    (void)state;
+    refuses_in("layers.txt", "Average", "Median", "'pool_op': expected Max or Average");
+    refuses_in("layers.txt", "out_width = 4", "out_width = 5", "expected 4 positions");
+    refuses_in("layers.txt", "exp_table_size = 16", "exp_table_size = 12",
+               "tables of 12 and 16 entries");
+    refuses_in("layers.txt", "perm[2] = {1, 0}", "perm[2] = {1, 1}",
+               "'perm': expected each axis once");
+    refuses_in("layers.txt", "accum_t; };\nstruct norm", "sum_t; };\nstruct norm",
+               "expected a type 'accum_t', found none");
+}
+
+static void runs_out_of_memory(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"dense.txt", "layers.txt"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t size;
+        char *text = text_of(names[i], &size);
+        tgl_status status = TGL_ENOMEM;
+        for (long n = 0; status != TGL_OK; n++) {
+            tgl_error err;
+            tgl_graph *graph = NULL;
+            tgl__alloc_fail_after(n);
+            status = read_project(&graph, text, size, NULL, NULL, &err);
+            tgl__alloc_fail_after(-1);
+            tgl_graph_free(graph);
+            if (status != TGL_OK && status != TGL_ENOMEM)
+                fail_msg("%s", err.message);
+        }
+        tgl__free(text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(means_what_it_says),
+        cmocka_unit_test(names_what_is_wrong),
+        cmocka_unit_test(names_what_is_wrong_with_values),
+        cmocka_unit_test(names_what_is_wrong_with_layers),
+        cmocka_unit_test(runs_out_of_memory),
+    };
+    return cmocka_run_group_tests_name("hls4ml", tests, NULL, NULL);
+}
