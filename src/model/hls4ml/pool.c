@@ -148,7 +148,8 @@ static tgl_status divide(tgl__tensor *out, hls_layer *layer, const pool *p,
 {
     int64_t longest = 1;
     const tgl_quant to = {p->acc.quant.type, TGL_TRN_ZERO, TGL_WRAP};
-    const uint32_t width = sum_bits(p, layer);
+    /* |sum| is at most 2^width */
+    const uint32_t width = sum_bits(p, layer) - to.type.is_signed;
     for (uint32_t i = 0; i < p->n; i++) {
         if (p->lengths[i] < 1)
             return tgl__hls_fail(layer, TGL_EFORMAT, "a window of padding only");
@@ -160,8 +161,8 @@ static tgl_status divide(tgl__tensor *out, hls_layer *layer, const pool *p,
         power = power && p->lengths[i] == longest;
     if (power)
         s = log2_up(longest);
-    if (s > 60 || (!power && 2 * width + 2 > TGL_MAX_WIDTH))
-        return tgl__hls_refuse(layer, "a division in an accumulator of %u bits", width);
+    if (s > 60 || (!power && 2 * width + 3 > TGL_MAX_WIDTH))
+        return tgl__hls_refuse(layer, "an average of sums of %u bits", width);
     int64_t *m = tgl__layers_array(layer->l, p->n, sizeof *m);
     if (!m)
         return TGL_ENOMEM;
