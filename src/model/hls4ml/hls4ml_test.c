@@ -131,7 +131,7 @@ static void names_what_is_wrong_with_values(void **state)
     refuses("n_in = N_INPUT", "n_in = N_INPUTS", "expected an integer");
     refuses("n_in = N_INPUT", "n_in = 4", "input 1: expected 4 elements, found 3");
     refuses("n_out = 3", "n_out = 1 << 3", "layer 'scores': '1': expected an integer");
-    refuses("(x, layer2_out", "(layer3_out, layer2_out", "read before it is written");
+    refuses("(x, layer2_out", "(layer4_out, layer2_out", "reads no input");
     refuses("(x, layer2_out", "(x0, layer2_out",
             "argument 1: expected a variable of the top function, found 'x0'");
     refuses("accum_t;\n    typedef bias_t", "acc_t;\n    typedef bias_t",
