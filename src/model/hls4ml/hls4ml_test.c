@@ -138,7 +138,7 @@ static void names_what_is_wrong_with_values(void **state)
             "'config2': expected a type 'accum_t', found none");
     refuses("hard_config5::shift = 0.5", "hard_config5::shift = half",
             "expected a number 'shift'");
-    refuses("if (!loaded_weights)", "for (int i = 0; i < 3; i++) {} if (1)",
+    refuses("#pragma HLS PIPELINE", "for (int i = 0; i < 3; i++) x[i] = 0;",
             "expected a call like nnet::dense");
     refuses("struct config2", "struct config3", "expected 'n_in'");
 }
