@@ -83,10 +83,18 @@ static tgl_status lower_scale(tgl__lowering *l, uint32_t *result)
 
 /* ---- one element to one element ---- */
 
+/* A conversion that saturates at zero is a rectifier: whatever is negative rounds to zero
+ * or below. */
+static bool saturates_at_zero(const tgl_quant *quant)
+{
+    return !quant->type.is_signed &&
+           (quant->overflow == TGL_SAT || quant->overflow == TGL_SAT_SYM);
+}
+
 static tgl_status relu_element(tgl__lowering *l, uint32_t *out, uint32_t j)
 {
     uint32_t x = tgl__input(l, 0, j), zero;
-    if (l->range[x].lo < 0) {
+    if (l->range[x].lo < 0 && !saturates_at_zero(out_of(l->node, j))) {
         tgl_type type = {0, 1, (int16_t)l->range[x].frac};
         TGL_TRY(tgl__emit_const(l, &zero, 0, type, "zero"));
         TGL_TRY(tgl__emit_two(l, &x, TGL_OP_MAX, x, zero, "relu"));
