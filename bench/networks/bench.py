@@ -3,7 +3,8 @@
     tools/peer-python bench/networks/bench.py [--build build/release]
 
 Every layer takes integers that fit 16 bits, no product rounds, sums fit 32 bits; after a layer a ReLU and a conversion back to
-8 (or 12) bits, by rounding and saturation. The emulator takes the input codes as 64-bit integers, row by row, and gives them back so.
+8 (or 12) bits, by rounding and saturation. The emulator takes the input codes as 64-bit integers, row by row, and gives them back so, at the
+fastest of several batches.
 The peers do less: float32 in, float32 out, weights as they are, ReLU, no conversions.
 - OpenBLAS: NumPy's own, one sgemm a layer with its bias and ReLU in place, at the fastest of several batches; the sgemm calls alone beside it.
 - ONNX Runtime: the same network as Gemm and Relu nodes, one thread, at the fastest of several batches.
@@ -170,8 +171,12 @@ def main():
             differing = int((found != reference(np, x, layers, activation)).any(axis=1).sum())
             if differing:
                 sys.exit(f"{name}: {differing} of {len(x)} events differ from integer arithmetic")
-            ours = json.loads(subprocess.run([program, "time", folder / "graph.json", folder / "in", "16384"], check=True,
-                                             capture_output=True, text=True).stdout)
+            ours = {}
+            for n in BATCHES:
+                for isa, found in json.loads(subprocess.run([program, "time", folder / "graph.json", folder / "in", str(n)], check=True,
+                                                            capture_output=True, text=True).stdout).items():
+                    if found["events_per_s"] > ours.get(isa, {"events_per_s": 0})["events_per_s"]:
+                        ours[isa] = found
             blas, gemm = blas_rates(np, layers, sizes[0])
             ort, version = onnx_rate(np, layers, sizes[0], folder)
             result["onnxruntime"] = version

@@ -21,7 +21,7 @@ static double now(void)
         for (int c = 0; c < CHAINS; c++)                                                 \
             acc[c] = load((short)c);                                                     \
         double begin = now();                                                            \
-        for (int i = 0; i < LOOPS; i++) {                                                 \
+        for (int i = 0; i < LOOPS; i++) {                                                \
             for (int c = 0; c < CHAINS; c++)                                             \
                 acc[c] = sum(acc[c], multiply(a, b));                                    \
             __asm__ volatile("" : "+x"(a), "+x"(b));                                     \

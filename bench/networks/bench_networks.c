@@ -13,8 +13,6 @@
 #include <trigline/lower.h>
 #include <trigline/model.h>
 
-enum { REPEATS = 9 };
-
 static void check(tgl_status status, const tgl_error *err)
 {
     if (status == TGL_OK)
@@ -59,28 +57,28 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Median events per second in the caller's thread. */
+/* Median events per second in the caller's thread, of calls that each do the same n. */
 static double rate(const tgl_emulator *emulator, const int64_t *in, int64_t *out,
-                   size_t n, size_t n_in, size_t n_out, size_t batch)
+                   size_t n)
 {
+    enum { MAX_CALLS = 20000 };
+    static double seconds[MAX_CALLS];
     void *scratch = scratch_for(emulator);
-    double seconds[REPEATS];
     tgl_error err;
-    for (int r = 0; r < REPEATS; r++) {
+    double end = now() + 0.4;
+    size_t calls = 0;
+    while (calls < MAX_CALLS && (calls < 9 || now() < end)) {
         double begin = now();
-        for (size_t at = 0; at < n; at += batch)
-            check(tgl_emulator_run(out + at * n_out, emulator, in + at * n_in,
-                                   n - at < batch ? n - at : batch, scratch, &err),
-                  &err);
-        seconds[r] = now() - begin;
+        check(tgl_emulator_run(out, emulator, in, n, scratch, &err), &err);
+        seconds[calls++] = now() - begin;
     }
     free(scratch);
-    qsort(seconds, REPEATS, sizeof *seconds, by_value);
-    return (double)n / seconds[REPEATS / 2];
+    qsort(seconds, calls, sizeof *seconds, by_value);
+    return (double)n / seconds[calls / 2];
 }
 
 static void time_all(const tgl_program *program, const int64_t *in, int64_t *out,
-                     size_t n, size_t batch)
+                     size_t n)
 {
     const char *gap = "";
     printf("{");
@@ -94,10 +92,7 @@ static void time_all(const tgl_program *program, const int64_t *in, int64_t *out
         check(status, &err);
         const char *text = tgl_emulator_describe(emulator);
         printf("%s\"%.*s\": {\"events_per_s\": %.0f, \"how\": \"%s\"}", gap,
-               (int)strcspn(text, ","), text,
-               rate(emulator, in, out, n, tgl_program_n_input(program),
-                    tgl_program_n_output(program), batch),
-               text);
+               (int)strcspn(text, ","), text, rate(emulator, in, out, n), text);
         gap = ", ";
         tgl_emulator_free(emulator);
     }
@@ -139,8 +134,10 @@ int main(int argc, char **argv)
         return 3;
     if (strcmp(argv[1], "run") == 0)
         run(program, in, out, n, argv[4]);
-    else
-        time_all(program, in, out, n, (size_t)strtoull(argv[4], NULL, 10));
+    else {
+        size_t batch = (size_t)strtoull(argv[4], NULL, 10);
+        time_all(program, in, out, batch < n ? batch : n);
+    }
     free(in);
     free(out);
     tgl_program_free(program);

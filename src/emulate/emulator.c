@@ -184,17 +184,54 @@ static tgl_status bad_input(const tgl_emulator *emulator, const int64_t *in, siz
     return TGL_OK;
 }
 
+/* Four inputs side by side in lanes of one width, loaded together; false: they are not.
+ */
+static bool load_four(uint64_t *bad, const tgl_emulator *emulator, uint32_t i,
+                      const int64_t *in, size_t n, char *scratch)
+{
+    const tgl__edge *edges = emulator->inputs + i;
+    int64_t lo[4], hi[4];
+    char *dst[4];
+    const tgl__lane_kernels *k = &emulator->kernels->lanes[edges->lane];
+    if (i + 4 > emulator->n_input || k->load_four == NULL)
+        return false;
+    for (int c = 0; c < 4; c++) {
+        if (edges[c].lane != edges->lane)
+            return false;
+        lo[c] = edges[c].lo;
+        hi[c] = edges[c].hi;
+        dst[c] = scratch + edges[c].slot;
+    }
+    *bad |= k->load_four(dst, in + i, emulator->n_input, n, lo, hi);
+    return true;
+}
+
+/* The tile's codes into lanes; non-zero when one leaves its port's type. */
+static uint64_t load_tile(const tgl_emulator *emulator, const int64_t *in, size_t n,
+                          char *scratch)
+{
+    const tgl__lane_kernels *lanes = emulator->kernels->lanes;
+    uint64_t bad = 0;
+    for (uint32_t i = 0; i < emulator->n_input;) {
+        const tgl__edge *edge = &emulator->inputs[i];
+        if (load_four(&bad, emulator, i, in, n, scratch)) {
+            i += 4;
+            continue;
+        }
+        bad |= lanes[edge->lane].load(scratch + edge->slot, in + i, emulator->n_input, n,
+                                      edge->lo, edge->hi);
+        i++;
+    }
+    for (uint32_t i = 0; i < emulator->n_input && n % TGL__STRIP != 0; i++)
+        lanes[emulator->inputs[i].lane].pad(scratch + emulator->inputs[i].slot, n);
+    return bad;
+}
+
 static tgl_status run_tile(int64_t *out, const tgl_emulator *emulator, const int64_t *in,
                            size_t n, uint64_t first_event, char *scratch, tgl_error *err)
 {
     const tgl__lane_kernels *lanes = emulator->kernels->lanes;
-    uint64_t bad = 0;
-    for (uint32_t i = 0; i < emulator->n_input; i++) {
-        const tgl__edge *edge = &emulator->inputs[i];
-        bad |= lanes[edge->lane].load(scratch + edge->slot, in + i, emulator->n_input, n,
-                                      edge->lo, edge->hi);
-    }
-    if (bad != 0)
+    if (load_tile(emulator, in, n, scratch) != 0)
         return bad_input(emulator, in, n, first_event, err);
     size_t strips = (n + TGL__STRIP - 1) / TGL__STRIP * TGL__STRIP;
     for (uint32_t i = 0; i < emulator->n_step; i++) {

@@ -137,10 +137,13 @@ typedef struct tgl__lane_kernels {
     /* One event's codes [0, n) into lanes; non-zero when a code leaves its bounds. */
     uint64_t (*take)(char *dst, const int64_t *in, const int64_t *lo, const int64_t *hi,
                      size_t n);
-    /* Column of a row-major batch into lanes; pads n to a strip with event 0. Non-zero
-     * when a code leaves [lo, hi]. */
+    /* Column of a row-major batch into lanes. Non-zero when a code leaves [lo, hi]. */
     uint64_t (*load)(char *dst, const int64_t *in, size_t stride, size_t n, int64_t lo,
                      int64_t hi);
+    /* Four neighbouring columns at once; bounds (4) each. NULL in 64-bit lanes. */
+    uint64_t (*load_four)(char *const dst[4], const int64_t *in, size_t stride, size_t n,
+                          const int64_t *lo, const int64_t *hi);
+    void (*pad)(char *dst, size_t n); /* from n lanes to a strip, with event 0 */
     void (*store)(int64_t *out, size_t stride, const char *src, size_t n);
     void (*fill)(char *dst, int64_t code, size_t n);
 } tgl__lane_kernels;
