@@ -299,10 +299,11 @@ static tgl_status run_events(int64_t *out, const tgl_emulator *emulator,
         return run_few(out, emulator, in, n_event, first_event, scratch, err);
     for (uint32_t i = 0; i < emulator->n_constant; i++) {
         const tgl__constant *c = &emulator->constants[i];
-        emulator->kernels->lanes[c->lane].fill(scratch + c->slot, c->code, TGL__TILE);
+        emulator->kernels->lanes[c->lane].fill(scratch + c->slot, c->code,
+                                               emulator->tile);
     }
-    for (size_t at = 0; at < n_event; at += TGL__TILE) {
-        size_t n = n_event - at < TGL__TILE ? n_event - at : TGL__TILE;
+    for (size_t at = 0; at < n_event; at += emulator->tile) {
+        size_t n = n_event - at < emulator->tile ? n_event - at : emulator->tile;
         TGL_TRY(run_tile(out + at * emulator->n_output, emulator,
                          in + at * emulator->n_input, n, first_event + at, scratch, err));
     }

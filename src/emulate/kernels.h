@@ -1,16 +1,17 @@
 /* The kernels: what they work on, and one table of them per instruction set.
  *
- * A tile is up to TGL__TILE events. A value's codes of one tile lie side by side in
- * scratch memory, in lanes of 16, 32 or 64 bits. Arithmetic is modulo 2^lane; the planner
- * picks lanes wide enough that this is the exact result. For a single event the same
- * elementwise kernels run over equal operations whose cells lie side by side. */
+ * A tile is up to TGL__TILE events (fewer where a program needs much memory). A value's
+ * codes of one tile lie side by side in scratch memory, in lanes of 16, 32 or 64 bits.
+ * Arithmetic is modulo 2^lane; the planner picks lanes wide enough that this is the exact
+ * result. For a single event the same elementwise kernels run over equal operations whose
+ * cells lie side by side. */
 #ifndef TGL_EMULATE_KERNELS_H
 #define TGL_EMULATE_KERNELS_H
 
 #include <trigline/program.h>
 
 enum {
-    TGL__TILE = 256, /* events in scratch at a time */
+    TGL__TILE = 256, /* most events in scratch at a time */
     TGL__STRIP = 64, /* kernels work on whole strips of events */
     TGL__N_LANE = 3, /* 16, 32, 64 bits */
     TGL__PANEL_ROWS = 4

@@ -28,7 +28,7 @@ uint32_t tgl__take_slot(tgl__planner *p, uint32_t lane)
     if (p->n_free[lane] > 0)
         return p->free_slots[lane][--p->n_free[lane]];
     uint64_t slot = p->emulator->scratch_size;
-    uint64_t next = slot + TGL__TILE * (uint64_t)tgl__lane_bits(lane) / 8;
+    uint64_t next = slot + p->emulator->tile * (uint64_t)tgl__lane_bits(lane) / 8;
     if (next > UINT32_MAX / 2) { /* offsets are 32 bits wide */
         p->failed = true;
         return 0;
@@ -564,6 +564,40 @@ static void find_last_uses(tgl__planner *p)
     }
 }
 
+/* Bytes an event needs in scratch at most, about: live values in their narrowest lanes,
+ * and a matrix' arguments once more. */
+static uint64_t bytes_per_event(const tgl__planner *p)
+{
+    uint64_t live = 0, most = 0;
+    for (uint32_t i = 0; i < tgl_program_n_op(p->program); i++) {
+        const tgl_op *op = tgl_program_op(p->program, i);
+        for (uint32_t k = 0; k < op->n_value; k++) {
+            uint32_t value = op->first_value + k;
+            if (p->values[value].is_live && p->values[value].root == value)
+                live += (uint64_t)2 << lane_of(p, value);
+        }
+        uint64_t here = live + (op->code == TGL_OP_AFFINE ? 2 * (uint64_t)op->n_arg : 0);
+        most = here > most ? here : most;
+        for (uint32_t k = 0; k < op->n_arg; k++) {
+            uint32_t root = p->values[op->args[k]].root;
+            uint64_t size = (uint64_t)2 << lane_of(p, root);
+            if (p->values[root].last_use == i && live >= size)
+                live -= size;
+        }
+    }
+    return most;
+}
+
+/* As many events at a time as the second cache holds half full. */
+static void choose_tile(tgl__planner *p)
+{
+    enum { CACHE = 192 << 10 };
+    uint64_t each = bytes_per_event(p);
+    p->emulator->tile = TGL__TILE;
+    while (p->emulator->tile > TGL__STRIP && each * p->emulator->tile > CACHE)
+        p->emulator->tile /= 2;
+}
+
 static void plan_inputs(tgl__planner *p)
 {
     tgl_emulator *e = p->emulator;
@@ -598,6 +632,7 @@ static tgl_status plan_all(tgl__planner *p, tgl_error *err)
 {
     find_roots(p);
     find_last_uses(p);
+    choose_tile(p);
     plan_inputs(p);
     for (uint32_t i = 0; i < tgl_program_n_op(p->program) && !p->failed; i++) {
         const tgl_op *op = tgl_program_op(p->program, i);

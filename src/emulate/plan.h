@@ -43,6 +43,7 @@ struct tgl_emulator {
     tgl__constant *constants;
     uint32_t n_constant, cap_constant;
     uint64_t scratch_size;
+    uint32_t tile; /* events in scratch at a time: TGL__STRIP to TGL__TILE */
     uint32_t n_lane_value[TGL__N_LANE]; /* values computed in each lane width */
     uint32_t n_slow;
     struct tgl__event *event; /* the plan for single events; NULL: there is none */

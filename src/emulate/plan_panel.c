@@ -127,7 +127,7 @@ tgl_status tgl__plan_panel(tgl__affine_builder *b, const tgl__cast *acc, bool *d
     const tgl__affine_facts *f = b->f;
     tgl_arena *arena = &b->p->emulator->arena;
     uint32_t n_pair = (f->a->n_in + 1) / 2, at;
-    uint64_t size = (uint64_t)n_pair * TGL__TILE * sizeof(int32_t);
+    uint64_t size = (uint64_t)n_pair * b->p->emulator->tile * sizeof(int32_t);
     uint32_t *rows = tgl__arena_alloc(&b->work, f->a->n_out, sizeof *rows);
     if (rows == NULL)
         return tgl__fail_nomem(err);
