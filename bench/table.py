@@ -39,6 +39,19 @@ def emulate(r):
             + table(["kernels", "events/s in batch", "ratio", "single event [us]", "ratio"], rows))
 
 
+def networks(r):
+    rows = []
+    for name, v in r["networks"].items():
+        best = max(v["ours"].values(), key=lambda o: o["events_per_s"])["events_per_s"]
+        rows.append([name, f"{v['multiply_adds']:,}", human(best), f"{v['ratio_openblas']:.2f}", f"{v['ratio_sgemm_alone']:.2f}",
+                     f"{v['ratio_onnxruntime']:.2f}", f"{v['of_limit']:.2f}"])
+    return ("## Exact integers against float32\n\nDense networks of 8-bit (or 12-bit) integers, 32-bit sums, ReLU and a rounding, saturating conversion after each "
+            "layer; the peers compute the same network in float32 without conversions. One thread; each side at its fastest batch, the best of three rounds; every output held "
+            f"against 64-bit integer arithmetic before. OpenBLAS is NumPy {r['numpy']}'s (the sgemm calls alone beside the whole network); ONNX Runtime {r['onnxruntime']}. "
+            "*Limit*: how much faster the machine's 16-bit multiply-adds alone would be. Aims: 1 against both, 2 for the limit.\n\n"
+            + table(["network", "multiply-adds", "events/s", "OpenBLAS", "sgemm alone", "ONNX Runtime", "limit"], rows))
+
+
 def load_files(r):
     rows = [[name, f"{v['file_bytes']:,}", f"{v['first_us']:.0f}", f"{v['median_us']:.0f}", f"{v['open_all_ms']:.0f}", f"{v['bytes_each'] / 1024:.0f}"]
             for name, v in r["models"].items()]
@@ -86,7 +99,7 @@ def firmware(r):
 
 parts = [f"# Benchmarks\n\nMade by `bench/run` on {datetime.date.today().isoformat()}: {machine()}, {os.cpu_count()} processors, a shared virtual machine. "
          "Peers are measured in the same run; ratios are what counts, absolute times move. Benches are never timed tests.\n"]
-for name, describe in (("emulate", emulate), ("load", load_files), ("root", root), ("train", train), ("firmware", firmware)):
+for name, describe in (("emulate", emulate), ("networks", networks), ("load", load_files), ("root", root), ("train", train), ("firmware", firmware)):
     result = load(name)
     if result is not None:
         parts.append(describe(result))

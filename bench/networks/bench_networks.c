@@ -65,7 +65,7 @@ static double rate(const tgl_emulator *emulator, const int64_t *in, int64_t *out
     static double seconds[MAX_CALLS];
     void *scratch = scratch_for(emulator);
     tgl_error err;
-    double end = now() + 0.4;
+    double end = now() + 0.2;
     size_t calls = 0;
     while (calls < MAX_CALLS && (calls < 9 || now() < end)) {
         double begin = now();

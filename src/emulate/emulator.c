@@ -227,10 +227,28 @@ static uint64_t load_tile(const tgl_emulator *emulator, const int64_t *in, size_
     return bad;
 }
 
+static void store_tile(int64_t *out, const tgl_emulator *emulator, size_t n,
+                       const char *scratch)
+{
+    uint32_t stride = emulator->n_output;
+    for (uint32_t i = 0; i < stride;) {
+        const tgl__edge *edges = emulator->outputs + i;
+        const tgl__lane_kernels *k = &emulator->kernels->lanes[edges->lane];
+        const char *src[4];
+        uint32_t same = 0;
+        for (; same < 4 && i + same < stride && edges[same].lane == edges->lane; same++)
+            src[same] = scratch + edges[same].slot;
+        if (same == 4 && k->store_four != NULL)
+            k->store_four(out + i, stride, src, n);
+        for (uint32_t c = 0; c < same && (same < 4 || k->store_four == NULL); c++)
+            k->store(out + i + c, stride, src[c], n);
+        i += same;
+    }
+}
+
 static tgl_status run_tile(int64_t *out, const tgl_emulator *emulator, const int64_t *in,
                            size_t n, uint64_t first_event, char *scratch, tgl_error *err)
 {
-    const tgl__lane_kernels *lanes = emulator->kernels->lanes;
     if (load_tile(emulator, in, n, scratch) != 0)
         return bad_input(emulator, in, n, first_event, err);
     size_t strips = (n + TGL__STRIP - 1) / TGL__STRIP * TGL__STRIP;
@@ -241,10 +259,7 @@ static tgl_status run_tile(int64_t *out, const tgl_emulator *emulator, const int
         else
             run_slow(step->data, scratch, strips);
     }
-    for (uint32_t i = 0; i < emulator->n_output; i++) {
-        const tgl__edge *edge = &emulator->outputs[i];
-        lanes[edge->lane].store(out + i, emulator->n_output, scratch + edge->slot, n);
-    }
+    store_tile(out, emulator, n, scratch);
     return TGL_OK;
 }
 

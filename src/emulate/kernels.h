@@ -146,6 +146,7 @@ typedef struct tgl__lane_kernels {
                           const int64_t *lo, const int64_t *hi);
     void (*pad)(char *dst, size_t n); /* from n lanes to a strip, with event 0 */
     void (*store)(int64_t *out, size_t stride, const char *src, size_t n);
+    void (*store_four)(int64_t *out, size_t stride, const char *const src[4], size_t n);
     void (*fill)(char *dst, int64_t code, size_t n);
 } tgl__lane_kernels;
 
