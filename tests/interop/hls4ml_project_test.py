@@ -256,9 +256,9 @@ def call(name, *args):
 class Ours:
     """The graph read from the directory, its evaluator and its emulator."""
 
-    def __init__(self, directory, settings=None):
+    def __init__(self, directory, settings=None, variant=None):
         self.graph, self.program = ctypes.c_void_p(), ctypes.c_void_p()
-        options = Options(ctypes.sizeof(Options), settings=settings.encode() if settings else None)
+        options = Options(ctypes.sizeof(Options), settings=settings and settings.encode(), variant=variant and variant.encode())
         begin = time.time()
         call("tgl_model_import", ctypes.byref(self.graph), directory.encode(), ctypes.byref(options))
         self.import_ms = (time.time() - begin) * 1e3
@@ -335,6 +335,118 @@ def check(net, binary, rng):
     return wrong
 
 
+# ---- the deployed anomaly network: as numbers in JSON, and as a project in the form of its deployment ----
+
+
+def cpp_type(entry):
+    modes = f",AP_{entry['rounding']},AP_{entry['overflow']}" if (entry["rounding"], entry["overflow"]) != ("TRN", "WRAP") else ""
+    return f"ap_{'' if entry['signed'] else 'u'}fixed<{entry['width']},{entry['integer']}{modes}>"
+
+
+def write_deployed(net, directory):
+    """defines.h, parameters.h, the top function, weights.h; input scaling and score by hand, in functions of their own."""
+    n_in = len(net["inputs"])
+    types = {"input_t": net["scaled_type"], "unscaled_t": net["unscaled_type"], "ad_offset_t": net["offset_type"],
+             "ad_shift_t": net["shift_type"], "square_t": net["score"]["sum_type"]}
+    config, weights, calls, before, before_t = [], [], [], "x", "input_t"
+    for i, layer in enumerate(net["layers"], 1):
+        last = i == len(net["layers"])
+        types.update({f"accum{i}_t": layer["accumulator"], f"dense{i}_t": layer["accumulator"], f"weight{i}_t": layer["weight_type"],
+                      f"bias{i}_t": layer["bias_type"], ("result_t" if last else f"relu{i}_t"): layer["output"]})
+        for kind in ("weight", "bias"):
+            lsb = layer[kind + "_lsb"]
+            values = ", ".join(repr(v * lsb) for v in layer[kind])
+            weights.append(f"{kind}{i}_t {kind[0]}{i}[{len(layer[kind])}] = {{{values}}};")
+        config.append(f"struct config{i} : nnet::dense_config {{ static const unsigned n_in = {layer['n_in']}, n_out = {layer['n_out']};\n"
+                      "static const unsigned io_type = nnet::io_parallel; static const unsigned strategy = nnet::latency;\n"
+                      f"static const unsigned reuse_factor = 1; typedef accum{i}_t accum_t; typedef bias{i}_t bias_t; typedef weight{i}_t weight_t;\n"
+                      "template<class data_T, class res_T, class CONFIG_T> using kernel = nnet::DenseLatency<data_T, res_T, CONFIG_T>;\n"
+                      "template<class x_T, class y_T> using product = nnet::product::mult<x_T, y_T>; };\n"
+                      f"struct activ{i} : nnet::activ_config {{ static const unsigned n_in = N_{i}; }};")
+        out = "y" if last else f"layer{i}b"
+        calls.append(f"dense{i}_t layer{i}[N_{i}];\nnnet::dense<{before_t}, dense{i}_t, config{i}>({before}, layer{i}, w{i}, b{i}); // dense_{i}")
+        after_t = "result_t" if last else f"relu{i}_t"
+        if not last:
+            calls.append(f"{after_t} {out}[N_{i}];")
+        calls.append(f"nnet::{'linear' if last else 'relu'}<dense{i}_t, {after_t}, activ{i}>(layer{i}, {out}); // "
+                     f"{'bits' if last else 'relu'}_{i}")
+        before, before_t = out, after_t
+    n_out = net["layers"][-1]["n_out"]
+    sizes = [f"#define N_INPUT {n_in}"] + [f"#define N_{i} {layer['n_out']}" for i, layer in enumerate(net["layers"], 1)]
+    namespace = lambda text: "namespace deployed {\n" + text + "\n}\n"
+    typedefs = "\n".join(f"typedef {cpp_type(entry)} {name};" for name, entry in types.items())
+    listed = lambda key: ", ".join(str(v) for v in net[key])
+    files = {
+        "NN/defines.h": '#pragma once\n#include "ap_fixed.h"\n#include "nnet_utils/nnet_types.h"\n' + "\n".join(sizes) + "\n" + namespace(typedefs),
+        "NN/weights.h": '#pragma once\n#include "defines.h"\n' + namespace("\n".join(weights)),
+        "NN/parameters.h": '#pragma once\n#include <cassert>\n#include "nnet_utils/nnet_dense.h"\n#include "nnet_utils/nnet_activation.h"\n'
+                           '#include "defines.h"\n#include "weights.h"\n' + namespace("\n".join(config)),
+        "NN/deployed.cpp": '#include "parameters.h"\n' + namespace(f"void deployed(input_t x[N_INPUT], result_t y[{n_out}]) {{\n" + "\n".join(calls) + "\n}"),
+        "scales.h": '#pragma once\n#include "NN/defines.h"\n' + namespace(
+            f"const ad_shift_t ad_shift[{n_in}] = {{{listed('shift')}}};\nconst ad_offset_t ad_offsets[{n_in}] = {{{listed('offset')}}};"),
+        "around.cpp": '#include "NN/deployed.cpp"\n#include "scales.h"\n' + namespace(
+            "void scale(unscaled_t raw[N_INPUT], input_t scaled[N_INPUT]) {\nfor (int i = 0; i < N_INPUT; i++) {\n"
+            "unscaled_t moved = raw[i] - deployed::ad_offsets[i];\ninput_t shifted = moved >> deployed::ad_shift[i];\nscaled[i] = shifted;\n}\n}\n"
+            f"square_t score(result_t mean[{n_out}]) {{\nsquare_t squares[{n_out}];\nsquare_t total;\n"
+            f"for (int i = 0; i < {n_out}; i++) {{ squares[i] = mean[i] * mean[i]; }}\nnnet::Op_add<square_t> op;\n"
+            f"total = nnet::reduce<square_t, {n_out}, nnet::Op_add<square_t>>(squares, op);\nreturn total;\n}}")}
+    for name, text in files.items():
+        os.makedirs(os.path.dirname(os.path.join(directory, name)), exist_ok=True)
+        with open(os.path.join(directory, name), "w") as f:
+            f.write(text)
+
+
+DEPLOYED_DRIVER = '#include "around.cpp"\n#include "hls_stream.h"\n' + DRIVER_HEAD + """
+extern "C" void run(const int64_t *in, int64_t *out, long n) {
+    using namespace deployed;
+    static unscaled_t raw[N_INPUT]; static input_t x[N_INPUT]; static result_t mean[N_OUT];
+    for (long event = 0; event < n; event++) {
+        fill(raw, in, N_INPUT); scale(raw, x); deployed::deployed(x, mean); drain(mean, out, N_OUT); *out++ = get(score(mean));
+    }
+}
+"""
+
+
+def digest(program):
+    text = ctypes.create_string_buffer(72)
+    call("tgl_model_program_digest", None, text, program)
+    return text.value.decode()
+
+
+def check_deployed(directory, rng):
+    path = os.path.join(os.environ.get("TGL_SHARED_DIR", ""), "testdata", "l1", "axol1tl_v4.json")
+    if not os.path.exists(path):
+        print(f"skipped: {path} is absent")
+        return int(os.environ.get("TGL_REQUIRE_SHARED") == "1")
+    with open(path) as f:
+        net = json.load(f)
+    directory = os.path.join(directory, "deployed")
+    write_deployed(net, directory)
+    as_json = Ours(path, variant="unscaled")
+    seeds = as_json.nodes["seeds"]
+    settings = os.path.join(directory, "settings.json")
+    with open(settings, "w") as f:
+        json.dump({"name": net["name"], "inputs": net["inputs"], "outputs": {"y": "mean"},
+                   "thresholds": {name: code / 16 for name, code in zip(seeds["labels"], seeds["threshold"])}}, f)
+    project = Ours(directory, settings)
+    digests = digest(as_json.program), digest(project.program)
+    print(f"deployed network: program {digests[0]} of the JSON, {digests[1]} of the project")
+    wrong = int(digests[0] != digests[1])
+    with open(os.path.join(directory, "driver.cpp"), "w") as f:
+        f.write(DEPLOYED_DRIVER.replace("N_OUT", str(net["layers"][-1]["n_out"])))
+    binary = os.path.join(directory, "driver.so")
+    subprocess.run(["g++", "-std=c++17", "-O1", "-w", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{directory}", f"-I{directory}/NN", f"-I{HEADERS}",
+                    f"-I{HEADERS}/ap_types", os.path.join(directory, "driver.cpp"), "-o", binary], check=True)
+    codes = random_codes(project.json["nodes"][0], 5 * N_EVENT, rng)
+    n_out = net["layers"][-1]["n_out"] + 1
+    theirs = np.zeros((len(codes), n_out), np.int64)
+    ctypes.CDLL(binary).run(pointer(codes), pointer(theirs), ctypes.c_long(len(codes)))
+    different = int((project.emulate(codes)[:, :n_out] != theirs).sum())
+    print(f"MODEL importer=hls4ml model=axol1tl_v4 import_ms={project.import_ms:.1f} operators={len(project.json['nodes'])} events={len(codes)} "
+          f"differing={different} codes={len(np.unique(theirs))}")
+    return wrong + different
+
+
 def main():
     rng = np.random.default_rng(20261127)
     wanted = sys.argv[1:]
@@ -355,6 +467,8 @@ def main():
                 except RuntimeError as error:
                     print(f"{net.name}: {error}")
                     wrong += 1
+            if not wanted or "deployed" in wanted:
+                wrong += check_deployed(directory, rng)
     print(f"{len(networks)} projects: {'all codes equal' if not wrong else f'{wrong} wrong'}")
     return 1 if wrong else 0
 

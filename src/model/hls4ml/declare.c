@@ -224,10 +224,23 @@ static tgl_status read_function(reader *r, hls_name *name)
     return TGL_OK;
 }
 
-/* [N] and = VALUE, up to the ";". */
+/* The end of a value: ";", or "," before another name of the same type. */
+static const hls_token *end_of_value(const reader *r, const hls_token *from)
+{
+    const hls_token *semicolon = tgl__hls_find(from, r->end, ';'),
+                    *comma = tgl__hls_find(from, semicolon, ',');
+    return comma + 2 < semicolon && comma[1].kind == HLS_WORD &&
+                   (tgl__hls_mark(comma + 2, '=') || tgl__hls_mark(comma + 2, '['))
+               ? comma
+               : semicolon;
+}
+
+/* [N] and = VALUE, up to the ";"; more names of the type follow a comma. */
 static tgl_status read_variable(reader *r, hls_name *name)
 {
     name->kind = HLS_CONSTANT;
+    name->is_array = false;
+    name->value = name->extent = (hls_range){NULL, 0};
     while (r->at < r->end && tgl__hls_mark(r->at, '[')) {
         const hls_token *behind = tgl__hls_behind(r->at, r->end);
         if (behind - r->at >= 2)
@@ -237,13 +250,23 @@ static tgl_status read_variable(reader *r, hls_name *name)
     }
     bool equals = r->at < r->end && tgl__hls_mark(r->at, '=');
     if (equals || (r->at < r->end && tgl__hls_mark(r->at, '{'))) {
-        const hls_token *from = r->at + equals;
-        const hls_token *semicolon = tgl__hls_find(from, r->end, ';');
-        name->value = (hls_range){from, (uint32_t)(semicolon - from)};
-        r->at = semicolon;
+        const hls_token *from = r->at + equals, *end = end_of_value(r, from);
+        name->value = (hls_range){from, (uint32_t)(end - from)};
+        r->at = end;
+    }
+    return tgl__hls_add(r->p, name);
+}
+
+static tgl_status read_variables(reader *r, hls_name *name)
+{
+    TGL_TRY(read_variable(r, name));
+    while (r->at + 1 < r->end && tgl__hls_mark(r->at, ',') && r->at[1].kind == HLS_WORD) {
+        name->name = r->at[1].text;
+        r->at += 2;
+        TGL_TRY(read_variable(r, name));
     }
     skip(r);
-    return tgl__hls_add(r->p, name);
+    return TGL_OK;
 }
 
 static tgl_status read_declaration(reader *r)
@@ -259,9 +282,10 @@ static tgl_status read_declaration(reader *r)
     r->at = at;
     if (at < r->end && tgl__hls_mark(at, '('))
         return read_function(r, &name);
-    if (at < r->end && (tgl__hls_mark(at, '[') || tgl__hls_mark(at, '=') ||
-                        tgl__hls_mark(at, ';') || tgl__hls_mark(at, '{')))
-        return read_variable(r, &name);
+    if (at < r->end &&
+        (tgl__hls_mark(at, '[') || tgl__hls_mark(at, '=') || tgl__hls_mark(at, ';') ||
+         tgl__hls_mark(at, '{') || tgl__hls_mark(at, ',')))
+        return read_variables(r, &name);
     skip(r);
     return TGL_OK;
 }

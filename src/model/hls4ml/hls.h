@@ -331,15 +331,27 @@ int64_t tgl__hls_inverse_entry(uint32_t i, uint32_t n, tgl_type index,
 
 /* ---- hand.c: scaling before and score after the network, written by hand ---- */
 
-/* Look for the known forms, or for settings, and add them: the model's input becomes the
- * scaling's. */
+typedef enum hls_score { HLS_NO_SCORE, HLS_SUM_SQUARES, HLS_FIRST } hls_score;
+
 typedef struct hls_hand {
-    bool has_scaling, has_score;
-    hls_range offset, shift; /* array names */
-    hls_type unscaled, offset_type, shift_type, square, sum;
+    bool has_scaling;
+    tgl_type input; /* what goes in, unscaled */
+    tgl_quant cast; /* of x - offset, and of what is shifted */
+    tgl_type offset_type;
+    uint32_t n;
+    int64_t *offset, *shift; /* (n) */
+    hls_score score;
+    tgl_quant term, sum; /* HLS_FIRST: sum is the score's type */
 } hls_hand;
 
-tgl_status tgl__hls_hand(hls_hand *out, hls_project *p);
+/* What the code around the network does: known forms, else settings. `n` elements of type
+ * `input` go into the network (n 0: several inputs). */
+tgl_status tgl__hls_hand(hls_hand *out, hls_project *p, uint32_t n, tgl_quant input);
+/* The scaled input from the model's, and the score (with thresholds of the settings). */
+tgl_status tgl__hls_scale(tgl__tensor *out, const hls_hand *hand, tgl__layers *l,
+                          const tgl__tensor *x, const tgl_quant *to);
+tgl_status tgl__hls_score(const hls_hand *hand, hls_project *p, tgl__layers *l,
+                          const tgl__tensor *x);
 
 /* The importer over texts in memory too (fuzzing and tests). */
 tgl_status tgl__hls_import(tgl_graph **out, tgl_import *import, const hls_files *files);

@@ -180,51 +180,134 @@ static tgl_status read_steps(importer *m)
     return tgl__import_supported(m->import);
 }
 
+/* The step that writes a variable that only one other reads; NULL: none. */
+static step *only_writer(importer *m, const hls_variable *v, uint32_t before)
+{
+    step *writer = NULL;
+    uint32_t readers = 0;
+    for (uint32_t i = 0; i < m->top.n_call; i++) {
+        step *s = &m->steps[i];
+        for (uint32_t k = 0; k < s->layer.n_in; k++)
+            readers += s->layer.in[k] == v;
+        if (i < before && s->layer.n_out == 1 && s->layer.out[0] == v)
+            writer = s;
+    }
+    return readers == 1 && !v->is_parameter ? writer : NULL;
+}
+
+/* A dense layer that gives its accumulator as it is, to a linear "activation" alone, is
+ * one layer with one cast: so is the same network in other formats. */
+static void fold_linear(importer *m)
+{
+    for (uint32_t i = 0; i < m->top.n_call; i++) {
+        step *s = &m->steps[i];
+        hls_type acc;
+        if (!tgl__hls_is(s->layer.call->function, "linear"))
+            continue;
+        step *dense = only_writer(m, s->layer.in[0], i);
+        if (!dense || !tgl__hls_is(dense->layer.call->function, "dense") ||
+            tgl__hls_member_type(&acc, &m->p, dense->layer.config, "accum_t") != TGL_OK ||
+            !tgl_type_equal(acc.quant.type, s->layer.in[0]->type.quant.type))
+            continue;
+        dense->layer.out[0] = s->layer.out[0];
+        dense->layer.out[0]->n = s->layer.in[0]->n;
+        s->op = NULL;
+    }
+}
+
 /* ---- inputs and outputs ---- */
 
-/* Every parameter that is read and never written, one after the other. */
-static tgl_status add_inputs(importer *m)
+static bool is_input(const hls_variable *v)
 {
-    uint32_t n = 0, at = 0, count = 0;
-    for (uint32_t i = 0; i < m->top.n_variable; i++)
-        if (m->top.variables[i].is_read && !m->top.variables[i].is_written) {
-            n += m->top.variables[i].n;
-            count++;
-            if (!m->top.variables[i].is_parameter || n > 1 << 20)
-                return tgl__fail(m->err, TGL_EFORMAT,
-                                 "%s: '%.*s' is read before it is written",
-                                 m->p.files.path, (int)m->top.variables[i].name.n,
-                                 m->top.variables[i].name.at);
-        }
-    tgl_type *types = tgl__layers_array(&m->l, n ? n : 1, sizeof *types);
-    if (!types)
-        return tgl__fail_nomem(m->err);
-    for (uint32_t i = 0; i < m->top.n_variable; i++)
-        for (uint32_t j = 0; m->top.variables[i].is_read &&
-                             !m->top.variables[i].is_written && j < m->top.variables[i].n;
-             j++)
-            types[at++] = m->top.variables[i].type.quant.type;
-    if (n == 0)
-        return tgl__fail(m->err, TGL_EFORMAT, "%s: the top function reads no input",
-                         m->p.files.path);
-    tgl__tensor all;
-    TGL_TRY(tgl__layer_input(&m->l, &all, "input", 1, &n, types, n, NULL));
-    at = 0;
+    return v->is_read && !v->is_written;
+}
+
+/* Every parameter that is read and never written, one after the other: how many elements
+ * and variables, and the only one. */
+static tgl_status count_inputs(uint32_t *n, uint32_t *count, hls_variable **only,
+                               importer *m)
+{
+    *n = *count = 0;
     for (uint32_t i = 0; i < m->top.n_variable; i++) {
         hls_variable *v = &m->top.variables[i];
-        if (!v->is_read || v->is_written)
+        if (!is_input(v))
+            continue;
+        *n += v->n;
+        *only = ++*count == 1 ? v : NULL;
+        if (!v->is_parameter || *n > 1 << 20)
+            return tgl__fail(m->err, TGL_EFORMAT,
+                             "%s: '%.*s' is read before it is written", m->p.files.path,
+                             (int)v->name.n, v->name.at);
+    }
+    return *n ? TGL_OK
+              : tgl__fail(m->err, TGL_EFORMAT, "%s: the top function reads no input",
+                          m->p.files.path);
+}
+
+/* Names of the settings for the input's elements. */
+static tgl_status input_labels(const char *const **out, importer *m, uint32_t n)
+{
+    const tgl_json *list = tgl__json_get(m->import->settings, "inputs");
+    *out = NULL;
+    if (!list)
+        return TGL_OK;
+    if (tgl__json_size(list) != n)
+        return tgl__fail(m->err, TGL_EFORMAT,
+                         "settings: 'inputs': expected %u names, found %zu", n,
+                         tgl__json_size(list));
+    const char **labels = tgl__layers_array(&m->l, n, sizeof *labels);
+    for (uint32_t i = 0; labels && i < n; i++) {
+        labels[i] = tgl__json_string(tgl__json_at(list, i), NULL);
+        if (!labels[i])
+            return tgl__fail(m->err, TGL_EFORMAT,
+                             "settings: 'inputs' %u: expected a name", i);
+    }
+    *out = labels;
+    return labels ? TGL_OK : TGL_ENOMEM;
+}
+
+static tgl_status share_inputs(importer *m, const tgl__tensor *all)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < m->top.n_variable; i++) {
+        hls_variable *v = &m->top.variables[i];
+        if (!is_input(v))
             continue;
         const char *name = tgl__hls_string(&m->p, v->name);
         if (!name)
             return tgl__fail_nomem(m->err);
-        if (count == 1)
-            v->tensor = all;
+        if (m->hand.has_scaling)
+            TGL_TRY(tgl__hls_scale(&v->tensor, &m->hand, &m->l, all, &v->type.quant));
+        else if (v->n == all->n)
+            v->tensor = *all;
         else
-            TGL_TRY(tgl__layer_slice(&m->l, &v->tensor, name, &all, 0, at, v->n, 1));
+            TGL_TRY(tgl__layer_slice(&m->l, &v->tensor, name, all, 0, at, v->n, 1));
         at += v->n;
         v->is_ready = true;
     }
     return TGL_OK;
+}
+
+static tgl_status add_inputs(importer *m)
+{
+    uint32_t n, count, at = 0;
+    hls_variable *only = NULL;
+    const char *const *labels;
+    tgl__tensor all;
+    TGL_TRY(count_inputs(&n, &count, &only, m));
+    TGL_TRY(tgl__hls_hand(&m->hand, &m->p, only ? n : 0,
+                          only ? only->type.quant : (tgl_quant){{0, 1, 0}, 0, 0}));
+    TGL_TRY(input_labels(&labels, m, n));
+    tgl_type *types = tgl__layers_array(&m->l, n, sizeof *types);
+    if (!types)
+        return TGL_ENOMEM;
+    for (uint32_t i = 0; i < m->top.n_variable; i++) {
+        const hls_variable *v = &m->top.variables[i];
+        for (uint32_t j = 0; is_input(v) && j < v->n; j++)
+            types[at++] = m->hand.has_scaling ? m->hand.input : v->type.quant.type;
+    }
+    TGL_TRY(tgl__layer_input(&m->l, &all, "input", 1, &n, types, n, labels));
+    return share_inputs(m, &all);
 }
 
 /* Zeros for a result that is refused, so that what follows can be looked at. */
@@ -265,7 +348,8 @@ static tgl_status emit(importer *m, step *s)
 
 static tgl_status add_outputs(importer *m)
 {
-    bool any = false;
+    const hls_variable *last = NULL;
+    const tgl_json *names = tgl__json_get(m->import->settings, "outputs");
     for (uint32_t i = 0; i < m->top.n_variable; i++) {
         const hls_variable *v = &m->top.variables[i];
         if (!v->is_parameter || !v->is_written)
@@ -273,12 +357,15 @@ static tgl_status add_outputs(importer *m)
         const char *name = tgl__hls_string(&m->p, v->name);
         if (!name)
             return tgl__fail_nomem(m->err);
-        TGL_TRY(tgl__layer_output(&m->l, name, &v->tensor));
-        any = true;
+        TGL_TRY(tgl__layer_output(
+            &m->l, tgl__json_string(tgl__json_get(names, name), name), &v->tensor));
+        last = v;
     }
-    if (!any)
+    if (!last)
         return tgl__fail(m->err, TGL_EFORMAT, "%s: the top function writes no result",
                          m->p.files.path);
+    if (m->hand.score != HLS_NO_SCORE)
+        return tgl__hls_score(&m->hand, &m->p, &m->l, &last->tensor);
     return TGL_OK;
 }
 
@@ -287,11 +374,14 @@ static tgl_status build(tgl_graph **out, importer *m)
     const char *name = tgl__hls_string(&m->p, m->p.space.n ? m->p.space : m->top.name);
     if (!name)
         return tgl__fail_nomem(m->err);
+    name = tgl__json_string(tgl__json_get(m->import->settings, "name"), name);
     m->has_layers = true; /* also where it fails */
     TGL_TRY(tgl__layers_begin(&m->l, name, m->p.files.path, m->err));
     TGL_TRY(add_inputs(m));
+    fold_linear(m);
     for (uint32_t i = 0; i < m->top.n_call; i++)
-        TGL_TRY(emit(m, &m->steps[i]));
+        if (m->steps[i].op)
+            TGL_TRY(emit(m, &m->steps[i]));
     TGL_TRY(tgl__import_supported(m->import));
     TGL_TRY(add_outputs(m));
     return tgl__layers_end(out, &m->l);

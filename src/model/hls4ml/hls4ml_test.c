@@ -156,11 +156,83 @@ static void names_what_is_wrong_with_layers(void **state)
                "expected a type 'accum_t', found none");
 }
 
+/* Offsets 3 and -3 (cut to integers), shifts 1 and -1; y = (x0 - x1, x0 / 2 + x1 / 4 +
+ * 0.5); the sum of their squares. */
+static void knows_code_by_hand(void **state)
+{
+    (void)state;
+    size_t size;
+    char *text = text_of("hand.txt", &size);
+    tgl_error err;
+    tgl_graph *graph;
+    const char *settings = "name: seen\ninputs: [pt, eta]\noutputs: {y: mean}\n"
+                           "thresholds: {loose: 2.5, tight: 7}\n";
+    if (read_project(&graph, text, size, settings, NULL, &err) != TGL_OK)
+        fail_msg("%s", err.message);
+    assert_string_equal(tgl_graph_name(graph), "seen");
+    assert_string_equal(tgl_graph_node(graph, 0)->labels[1], "eta");
+    assert_string_equal(tgl_graph_output(graph, 0, NULL), "mean");
+    assert_string_equal(tgl_graph_output(graph, 1, NULL), "score");
+    assert_string_equal(tgl_graph_output(graph, 2, NULL), "seeds");
+    const int64_t x[2] = {28, -10}; /* 7 and -2.5 in quarters */
+    int64_t values[9];
+    assert_int_equal(tgl__graph_first(graph, tgl_graph_n_node(graph)), 9);
+    assert_int_equal(tgl_graph_eval(values, graph, x, &err), TGL_OK);
+    const int64_t expected[9] = {28, -10, 8, 4, 8, 14, 32, 1, 0};
+    /* scaled 2, 1; y = 1, 1.75 in eighths; 1 + 3 (3.0625 cut) in eighths */
+    for (size_t i = 0; i < 9; i++)
+        assert_int_equal(values[i], expected[i]);
+    tgl_graph_free(graph);
+    tgl__free(text);
+}
+
+static void asks(const char *settings, const char *from, const char *to,
+                 const char *message)
+{
+    tgl_error err;
+    tgl_graph *graph = NULL;
+    size_t size;
+    char *text = text_of("hand.txt", &size), changed[8192];
+    const char *at = strstr(text, from);
+    assert_non_null(at);
+    int n = snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to,
+                     at + strlen(from));
+    tgl_status status = read_project(&graph, changed, (size_t)n, settings, NULL, &err);
+    if (message ? status == TGL_OK || !strstr(err.message, message) : status != TGL_OK)
+        fail_msg("expected '%s', found '%s'", message ? message : "", err.message);
+    tgl_graph_free(graph);
+    tgl__free(text);
+}
+
+static void asks_for_other_code(void **state)
+{
+    (void)state;
+    asks(NULL, ">> anomaly", "* anomaly", "settings: scaling: none, or {type, offset,");
+    asks("scaling: none", ">> anomaly", "* anomaly", NULL);
+    asks("scaling: {type: 'fixed<10,8>', offset: [3, -2], offset_type: 'fixed<6,6>', "
+         "shift: [1, 2]}",
+         ">> anomaly", "* anomaly", NULL);
+    asks("scaling: {type: 'fixed<10,8>', offset: [3], offset_type: 'fixed<6,6>', "
+         "shift: [1, 2]}",
+         ">> anomaly", "* anomaly", "'offset': expected 2 numbers, found 1");
+    asks(NULL, "r[i] * r[i]", "r[i] + r[i]", "settings: score: none, or {squares:");
+    asks("score: none", "r[i] * r[i]", "r[i] + r[i]", NULL);
+    asks("score: {first: 'fixed<6,4>'}", "r[i] * r[i]", "r[i] + r[i]", NULL);
+    asks("thresholds: {loose: 0.0625}", "r[i]", "r[i]",
+         "is no value of the score's type");
+    asks("treshold: 1", "r[i]", "r[i]", "treshold");
+    asks(NULL, "ad_offsets[2]", "ad_offset[2]", "expected an array 'ad_offsets'");
+    asks(NULL, "ad_shift[2] = {1, -1}", "ad_shift[2] = {1, -1, 0}",
+         "array 'ad_shift': expected 2 values, found 3");
+    asks(NULL, "ap_fixed<10,8> raw_t", "ap_fixed<10,8,AP_RND> raw_t",
+         "expected a type without rounding");
+}
+
 static void runs_out_of_memory(void **state)
 {
     (void)state;
-    static const char *const names[] = {"dense.txt", "layers.txt"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const names[] = {"dense.txt", "layers.txt", "hand.txt"};
+    for (size_t i = 0; i < 3; i++) {
         size_t size;
         char *text = text_of(names[i], &size);
         tgl_status status = TGL_ENOMEM;
@@ -185,6 +257,8 @@ int main(void)
         cmocka_unit_test(names_what_is_wrong),
         cmocka_unit_test(names_what_is_wrong_with_values),
         cmocka_unit_test(names_what_is_wrong_with_layers),
+        cmocka_unit_test(knows_code_by_hand),
+        cmocka_unit_test(asks_for_other_code),
         cmocka_unit_test(runs_out_of_memory),
     };
     return cmocka_run_group_tests_name("hls4ml", tests, NULL, NULL);
