@@ -49,9 +49,11 @@ class Network:
     all = []
 
     def __init__(self, name, build, io_type="io_parallel", backend="Vitis", strategy="Latency", precision="ap_fixed<12,5>", reuse=1,
-                 layers=None, campaign=False, events=N_EVENT):
+                 layers=None, campaign=False, events=N_EVENT, grid=None):
         self.name, self.build, self.io_type, self.backend, self.strategy = name, build, io_type, backend, strategy
-        self.precision, self.reuse, self.layers, self.events = precision, reuse, layers or {}, events
+        self.precision, self.reuse, self.layers, self.events, self.grid = precision, reuse, layers or {}, events, grid
+        # with a namespace hls4ml 1.3 writes calls of distributed arithmetic that do not compile
+        self.space = "" if strategy == "distributed_arithmetic" else "ns_" + name
         if CAMPAIGN or not campaign:
             Network.all.append(self)
 
@@ -62,11 +64,15 @@ class Network:
         for layer in model.layers:  # weights that use the types' range, and biases that are not zero
             layer.set_weights([rng.normal(0, 0.6, w.shape) if "variance" not in v.path else np.abs(rng.normal(1, 0.3, w.shape)) + 0.1
                                for w, v in zip(layer.get_weights(), layer.weights)])
+            if self.grid:  # distributed arithmetic multiplies by the weights as they are
+                layer.set_weights([np.rint(w * self.grid) / self.grid for w in layer.get_weights()])
         config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=self.backend, default_precision=self.precision,
                                                       default_reuse_factor=self.reuse)
-        config["Model"]["Strategy"] = self.strategy
-        for name in config["LayerName"]:
-            config["LayerName"][name]["Strategy"] = self.strategy
+        for layer in model.layers:
+            if self.strategy != "distributed_arithmetic" or isinstance(layer, (L.Dense, L.Conv1D, L.Conv2D)):
+                config["LayerName"][layer.name]["Strategy"] = self.strategy
+        if self.strategy != "distributed_arithmetic":
+            config["Model"]["Strategy"] = self.strategy
         for name, entries in self.layers.items():
             entry = config["LayerName"][name]
             for key, value in entries.items():
@@ -77,7 +83,7 @@ class Network:
                     entry[key] = value
         self.hls = hls4ml.converters.convert_from_keras_model(
             model, hls_config=config, output_dir=os.path.join(directory, self.name), backend=self.backend, io_type=self.io_type,
-            project_name=self.name, namespace="ns_" + self.name, bit_exact=False, allow_da_fallback=False, allow_v2_fallback=True)
+            project_name=self.name, namespace=self.space or None, bit_exact=False, allow_da_fallback=False, allow_v2_fallback=True)
         self.hls.write()
         self.directory = os.path.join(directory, self.name)
 
@@ -174,6 +180,11 @@ Network("stream", zoo(8, DENSE, 4), io_type="io_stream", backend="Vivado", layer
 Network("resource", zoo(12, {"a": [D(8), A("relu"), D(6)], "b": [D(4), D(6)]}), strategy="Resource", reuse=4,
         layers={"a_0": NARROW, "a_2": NARROW, "b_0": NARROW, "b_1": {**NARROW, "ReuseFactor": 8}})
 
+Network("arithmetic", zoo(24, {"a": [D(5), A("relu"), D(4)], "c": [R(8, 3), layer(C1, 3, 3, padding="same"), FLAT],
+                               "i": [R(4, 3, 2), layer(C2, 2, 2), FLAT]}), strategy="distributed_arithmetic", grid=8, precision="ap_fixed<10,6>")
+Network("arithmetic_stream", zoo(24, {"a": [D(5), A("relu"), D(4)], "c": [R(8, 3), layer(C1, 3, 3, padding="same"), FLAT]}),
+        strategy="distributed_arithmetic", grid=8, io_type="io_stream", precision="ap_fixed<10,6>")
+
 
 # ---- hls4ml's side: the project compiled as it stands, with codes in and out ----
 
@@ -205,7 +216,7 @@ def size_of(variable):
 
 def driver(net):
     """One translation unit: the project's own source, and a loop over events."""
-    space, lines = "ns_" + net.name, []
+    space, lines = net.space, []
     variables = net.hls.get_input_variables(), net.hls.get_output_variables()
     for group in variables:
         for v in group:

@@ -1,5 +1,7 @@
 /* Dense layers: each product is cast to the accumulator's type, the bias too, and the
  * sums are kept in it in the order of the kernel's loops. */
+#include <string.h>
+
 #include "base/error.h"
 #include "model/hls4ml/hls.h"
 
@@ -118,12 +120,39 @@ static tgl_status reuse_of(int64_t *out, const hls_layer *layer, hls_text config
     return tgl__hls_member_int(out, layer->p, config, "reuse_factor", 0, 1 << 30);
 }
 
+static const char wrapper[] = "dense_da_wrapper_";
+
+/* A stream's convolution by distributed arithmetic: "dense_da_wrapper_5" calls
+ * "dense_da_5". */
+static tgl_status by_sums(tgl__matrix *m, bool *ok, hls_layer *layer, hls_text kernel,
+                          const hls_kernel *k)
+{
+    hls_arithmetic a;
+    const char *number = kernel.at + sizeof wrapper - 1;
+    const char *name = tgl__arena_printf(&layer->p->arena, "dense_da_%.*s",
+                                         (int)(kernel.n - (sizeof wrapper - 1)), number);
+    if (!name)
+        return tgl__fail_nomem(layer->err);
+    TGL_TRY(tgl__hls_arithmetic(&a, layer, (hls_text){name, (uint32_t)strlen(name)},
+                                layer->in[0]->type.quant.type));
+    if (a.n_in != k->n_in || a.n_out != k->n_out)
+        return tgl__hls_fail(layer, TGL_EFORMAT, "'%s': expected %u inputs, found %u",
+                             name, k->n_in, a.n_in);
+    *m = a.matrix;
+    *ok = a.inputs == NULL;
+    return *ok ? TGL_OK : tgl__hls_refuse(layer, "inputs converted one by one");
+}
+
 tgl_status tgl__hls_matrix(tgl__matrix *m, bool *ok, hls_layer *layer,
                            const hls_kernel *k)
 {
     int64_t *weights, *turned, reuse;
     bool latency = is_latency(ok, layer, k->config);
     const size_t n = (size_t)k->n_in * k->n_out;
+    hls_text kernel = tgl__hls_member_alias(layer->p, k->config, "kernel");
+    if (kernel.n > sizeof wrapper - 1 &&
+        memcmp(kernel.at, wrapper, sizeof wrapper - 1) == 0)
+        return by_sums(m, ok, layer, kernel, k);
     if (!*ok)
         return tgl__hls_refuse(layer, "another kernel than latency's or resource's");
     TGL_TRY(begin_matrix(m, &weights, ok, layer, k, n));
@@ -176,6 +205,9 @@ static tgl_status emit_dense(hls_layer *layer)
     tgl__matrix m;
     tgl__tensor y;
     bool ok;
+    hls_text sums = tgl__hls_member_alias(layer->p, layer->config, "dense_da");
+    if (sums.n)
+        return tgl__hls_dense_arithmetic(layer, sums);
     TGL_TRY(tgl__hls_dim(&n_out, layer, "n_out"));
     const hls_kernel kernel = {layer->config, 2, 3, layer->in[0]->n, n_out};
     TGL_TRY(tgl__hls_matrix(&m, &ok, layer, &kernel));

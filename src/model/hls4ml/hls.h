@@ -220,20 +220,22 @@ typedef struct hls_layer {
     tgl_error *err;
 } hls_layer;
 
-/* One of hls4ml's functions. */
+/* One of hls4ml's functions; a name that ends in "_" stands for all that begin so. */
 typedef struct hls_operator {
     const char *name;
     uint8_t n_in;
     uint8_t out_at;      /* the first result's argument */
     uint8_t n_out;       /* 0: all the rest */
     const char *size[2]; /* members whose product is an input's elements; NULL: as the
-                            first one; "<2": template argument 2 */
+                            first one; "<2": template argument 2; "<0:": members of
+                            that; "": a function's own */
     tgl_status (*emit)(hls_layer *layer);
 } hls_operator;
 
 /* Lists that end with a name of NULL. */
 extern const hls_operator tgl__hls_dense[], tgl__hls_activations[], tgl__hls_softmax[],
-    tgl__hls_convolutions[], tgl__hls_pools[], tgl__hls_pairs[], tgl__hls_moves[];
+    tgl__hls_convolutions[], tgl__hls_pools[], tgl__hls_pairs[], tgl__hls_moves[],
+    tgl__hls_arithmetics[];
 
 /* Fail with file, line and layer in front. */
 tgl_status tgl__hls_fail(const hls_layer *layer, tgl_status code, const char *format, ...)
@@ -275,6 +277,16 @@ tgl_status tgl__hls_matrix(tgl__matrix *m, bool *ok, hls_layer *layer,
                            const hls_kernel *kernel);
 tgl_status tgl__hls_depthwise(tgl__matrix *m, bool *ok, hls_layer *layer,
                               const hls_kernel *kernel);
+
+/* A function of distributed arithmetic as a matrix, for inputs of `type`. */
+typedef struct hls_arithmetic {
+    uint32_t n_in, n_out;
+    const tgl_quant *inputs; /* (n_in): converted first; NULL: as they are */
+    tgl__matrix matrix;
+} hls_arithmetic;
+tgl_status tgl__hls_arithmetic(hls_arithmetic *out, hls_layer *layer, hls_text name,
+                               tgl_type type);
+tgl_status tgl__hls_dense_arithmetic(hls_layer *layer, hls_text name);
 
 typedef enum hls_function {
     HLS_SIGMOID,

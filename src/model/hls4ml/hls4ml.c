@@ -30,14 +30,22 @@ typedef struct importer {
 
 static const hls_operator *const families[] = {
     tgl__hls_dense, tgl__hls_activations, tgl__hls_softmax, tgl__hls_convolutions,
-    tgl__hls_pools, tgl__hls_pairs,       tgl__hls_moves,
+    tgl__hls_pools, tgl__hls_pairs,       tgl__hls_moves,   tgl__hls_arithmetics,
 };
+
+static bool is_named(const char *pattern, hls_text name)
+{
+    size_t n = strlen(pattern);
+    if (pattern[n - 1] != '_')
+        return tgl__hls_is(name, pattern);
+    return name.n > n && memcmp(name.at, pattern, n) == 0;
+}
 
 static const hls_operator *find_operator(hls_text name)
 {
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
         for (const hls_operator *op = families[f]; op->name; op++)
-            if (tgl__hls_is(name, op->name))
+            if (is_named(op->name, name))
                 return op;
     return NULL;
 }
@@ -106,6 +114,41 @@ static tgl_status read_nested(uint32_t *out, step *s)
     return status;
 }
 
+/* "inp_t model_inp[24], ..." of a function in the project's own code. */
+static tgl_status read_own(uint32_t *out, const step *s)
+{
+    const hls_text none = {"", 0};
+    const hls_name *function = tgl__hls_name(s->layer.p, none, s->layer.call->function);
+    int64_t n = 0;
+    for (uint32_t i = 0;
+         function && function->kind == HLS_FUNCTION && i + 2 < function->type.n && n == 0;
+         i++)
+        if (tgl__hls_mark(&function->type.at[i], '['))
+            TGL_TRY(tgl__hls_int(&n, s->layer.p, none,
+                                 (hls_range){&function->type.at[i + 1], 1}));
+    if (n < 1 || n > 1 << 20)
+        return tgl__hls_fail(&s->layer, TGL_EFORMAT,
+                             "expected its code in nnet_code_gen.h, found none");
+    *out = (uint32_t)n;
+    return TGL_OK;
+}
+
+/* How many elements input i has. */
+static tgl_status read_input_size(uint32_t *out, step *s, uint32_t i)
+{
+    const char *spec = i && s->op->size[1] ? s->op->size[1] : s->op->size[0];
+    if (!spec)
+        return read_nested(out, s);
+    if (!*spec)
+        return read_own(out, s);
+    if (strncmp(spec, "<0:", 3) != 0)
+        return read_size(out, s, spec);
+    if (s->layer.call->n_type < 1 || s->layer.call->types[0].n < 1)
+        return tgl__hls_fail(&s->layer, TGL_EFORMAT, "expected template arguments");
+    s->layer.config = s->layer.call->types[0].at->text;
+    return read_size(out, s, spec + 3);
+}
+
 static tgl_status find_variable(hls_variable **out, importer *m, const step *s,
                                 uint32_t arg)
 {
@@ -140,8 +183,7 @@ static tgl_status read_ends(importer *m, step *s)
     for (uint32_t i = 0; i < layer->n_in; i++) {
         uint32_t size = 0;
         TGL_TRY(find_variable(&layer->in[i], m, s, i));
-        const char *spec = i && op->size[1] ? op->size[1] : op->size[0];
-        TGL_TRY(spec ? read_size(&size, s, spec) : read_nested(&size, s));
+        TGL_TRY(read_input_size(&size, s, i));
         layer->is_stream = layer->in[i]->type.is_stream;
         if (layer->in[i]->n && layer->in[i]->n != size)
             return tgl__hls_fail(layer, TGL_EFORMAT,
