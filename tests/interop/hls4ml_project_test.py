@@ -164,7 +164,8 @@ TYPES_1D, TYPES_2D = {"c1_1": NARROW, "dw1_1": NARROW}, {"c2v_1": NARROW}
 Network("conv1d", zoo(48, {**CONV_1D, **PADDED_1D}), layers=TYPES_1D, precision="ap_fixed<10,4>")
 Network("conv2d", zoo(48, {**CONV_2D, **PADDED_2D}), layers=TYPES_2D, precision="ap_fixed<10,4>")
 Network("conv1d_stream", zoo(48, CONV_1D, 5), layers={**TYPES_1D, "shared_0": SMALL, "shared_1": SMALL}, io_type="io_stream", precision="ap_fixed<10,4>", backend="Vivado")
-Network("conv2d_stream", zoo(48, CONV_2D, 5), layers={**TYPES_2D, "shared_0": SMALL, "shared_1": SMALL}, io_type="io_stream", precision="ap_fixed<10,4>")
+Network("conv2d_stream", zoo(48, CONV_2D, 5), layers={**TYPES_2D, "shared_0": SMALL, "shared_1": SMALL}, io_type="io_stream", precision="ap_fixed<10,4>",
+        campaign=True)
 
 
 def merges():
@@ -183,7 +184,7 @@ Network("resource", zoo(12, {"a": [D(8), A("relu"), D(6)], "b": [D(4), D(6)]}), 
 Network("arithmetic", zoo(24, {"a": [D(5), A("relu"), D(4)], "c": [R(8, 3), layer(C1, 3, 3, padding="same"), FLAT],
                                "i": [R(4, 3, 2), layer(C2, 2, 2), FLAT]}), strategy="distributed_arithmetic", grid=8, precision="ap_fixed<10,6>")
 Network("arithmetic_stream", zoo(24, {"a": [D(5), A("relu"), D(4)], "c": [R(8, 3), layer(C1, 3, 3, padding="same"), FLAT]}),
-        strategy="distributed_arithmetic", grid=8, io_type="io_stream", precision="ap_fixed<10,6>")
+        strategy="distributed_arithmetic", grid=8, io_type="io_stream", precision="ap_fixed<10,6>", campaign=True)
 
 
 # ---- hls4ml's side: the project compiled as it stands, with codes in and out ----

@@ -228,11 +228,56 @@ static void asks_for_other_code(void **state)
          "expected a type without rounding");
 }
 
+/* y = (x0 - u / 4 + 0.25, 2 x0 - 2 u, 1.5) with u = x1 in ufixed<4,2>; z = (y0, y1 + y2).
+ */
+static void follows_sums(void **state)
+{
+    (void)state;
+    size_t size;
+    char *text = text_of("arithmetic.txt", &size);
+    tgl_error err;
+    tgl_graph *graph;
+    if (read_project(&graph, text, size, NULL, NULL, &err) != TGL_OK)
+        fail_msg("%s", err.message);
+    uint64_t n = tgl__graph_first(graph, tgl_graph_n_node(graph));
+    int64_t *values = tgl__calloc((size_t)n, sizeof *values);
+    const int64_t x[2] = {-20, -8}; /* -2.5 and -1, which wraps to 3 */
+    assert_int_equal(tgl_graph_eval(values, graph, x, &err), TGL_OK);
+    assert_int_equal(values[n - 2], -48);  /* -2.5 - 0.75 + 0.25 = -3 in sixteenths */
+    assert_int_equal(values[n - 1], -152); /* -5 - 6 + 1.5 = -9.5 */
+    tgl__free(values);
+    tgl_graph_free(graph);
+    tgl__free(text);
+}
+
+static void names_what_is_wrong_with_sums(void **state)
+{
+    (void)state;
+    refuses_in("arithmetic.txt", "ap_fixed<9,4> v2", "ap_fixed<7,4> v2",
+               "its sums, line 6: expected a sum that its type holds");
+    refuses_in("arithmetic.txt", "ap_fixed<9,4> v2", "ap_fixed<8,3> v2", "line 6");
+    refuses_in("arithmetic.txt", "bit_shift<-2>(v1)", "v1 * v1", "expected ';'");
+    refuses_in("arithmetic.txt", "bit_shift<-2>(v1)", "v7",
+               "expected a value declared before, found 'v7'");
+    refuses_in("arithmetic.txt", "model_inp[1]; // 0", "model_inp[2]; // 0",
+               "expected an index of the input");
+    refuses_in("arithmetic.txt", "v1 + v1", "model_inp[1]",
+               "expected one conversion of each input");
+    refuses_in("arithmetic.txt", "<1,-1>(0.25)", "<1,0>(0.25)",
+               "expected a number that its type holds");
+    refuses_in("arithmetic.txt", "data[2]", "data[3]", "its windows: expected buffer");
+    refuses_in("arithmetic.txt", "void dense_da_3", "void dense_da_4",
+               "expected a function 'dense_da_3' in nnet_code_gen.h, found none");
+    refuses_in("arithmetic.txt", "void dense_da_2", "void dense_da_1",
+               "expected its code in nnet_code_gen.h");
+}
+
 static void runs_out_of_memory(void **state)
 {
     (void)state;
-    static const char *const names[] = {"dense.txt", "layers.txt", "hand.txt"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const names[] = {"dense.txt", "layers.txt", "hand.txt",
+                                        "arithmetic.txt"};
+    for (size_t i = 0; i < 4; i++) {
         size_t size;
         char *text = text_of(names[i], &size);
         tgl_status status = TGL_ENOMEM;
@@ -259,6 +304,8 @@ int main(void)
         cmocka_unit_test(names_what_is_wrong_with_layers),
         cmocka_unit_test(knows_code_by_hand),
         cmocka_unit_test(asks_for_other_code),
+        cmocka_unit_test(follows_sums),
+        cmocka_unit_test(names_what_is_wrong_with_sums),
         cmocka_unit_test(runs_out_of_memory),
     };
     return cmocka_run_group_tests_name("hls4ml", tests, NULL, NULL);
