@@ -175,6 +175,23 @@ def merges():
     return x, outputs + [L.Dot(1, name="dot")([a, b])]
 
 
+SETS = R(4, 6)  # of 24 inputs
+WIDER = types(accum="ap_fixed<20,8>", result="ap_fixed<14,6>")
+Network("attention", zoo(24, {"rows": [SETS, layer(L.EinsumDense, "abc,cd->abd", (4, 5), bias_axes="d"), FLAT],
+                              "own": [SETS, layer(L.EinsumDense, "abc,cd->abd", (4, 3), bias_axes="bd"), FLAT],
+                              "sets": [SETS, layer(L.EinsumDense, "abc,bcd->adb", (2, 4), bias_axes="d"), FLAT],
+                              "norm": [SETS, layer(L.LayerNormalization, axis=2), FLAT],
+                              "heads": [SETS, layer(L.Softmax, axis=1), FLAT]}),
+        layers={"rows_1": WIDER, "own_1": NARROW, "norm_1": types(accum="ap_fixed<18,8>", result="ap_fixed<14,6>", scale="ap_fixed<10,3>", bias="ap_fixed<10,3>")},
+        precision="ap_fixed<10,4>")
+
+
+def embedded():
+    x = L.Input((3,), name="x")
+    return x, L.Embedding(16, 5, name="e")(x)
+
+
+Network("embedding", embedded, layers={"x": types(result="ap_uint<4>")}, campaign=True)
 Network("merges", merges, layers={"dot": types(accum="ap_fixed<15,8,AP_RND,AP_SAT>", result="ap_fixed<12,7>")})
 Network("parallel", zoo(8, DENSE), layers=DENSE_TYPES)
 Network("stream", zoo(8, DENSE, 4), io_type="io_stream", backend="Vivado", layers={**DENSE_TYPES, **SHARED})
@@ -231,14 +248,28 @@ def driver(net):
             f'extern "C" void run(const int64_t *in, int64_t *out, long n) {{\nfor (long event = 0; event < n; event++) {{\n{body}\n}}\n}}\n')
 
 
+def compile_cpp(directory, flags, binary):
+    """driver.cpp into a library, in its own directory with relative paths, so that a compiler cache knows it again."""
+    cache = [shutil.which("ccache")] if shutil.which("ccache") else []
+    subprocess.run([*cache, "g++", "-std=c++17", "-O1", "-w", "-fPIC", "-fno-gnu-unique", *flags, "-c", "driver.cpp", "-o", "driver.o"], check=True, cwd=directory)
+    subprocess.run(["g++", "-shared", "driver.o", "-o", binary], check=True, cwd=directory)
+
+
+def run_cpp(directory, binary, codes, n_out):
+    """(events, n_out) codes; weights are read from text files below the directory."""
+    out, before = np.zeros((len(codes), n_out), np.int64), os.getcwd()
+    os.chdir(directory)
+    ctypes.CDLL(binary).run(pointer(codes), pointer(out), ctypes.c_long(len(codes)))
+    os.chdir(before)
+    return out
+
+
 def compile_project(net):
     source, binary = os.path.join(net.directory, "driver.cpp"), os.path.join(net.directory, "driver.so")
     with open(source, "w") as f:
         f.write(driver(net))
     begin = time.time()
-    subprocess.run(["g++", "-std=c++17", "-O1", "-w", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{net.directory}", f"-I{net.directory}/firmware",
-                    f"-I{net.directory}/firmware/ap_types", f"-I{HEADERS}/ap_types", f'-DWEIGHTS_DIR="{net.directory}/firmware/weights"',
-                    source, "-o", binary], check=True)
+    compile_cpp(net.directory, ["-I.", "-Ifirmware", "-Ifirmware/ap_types", f"-I{HEADERS}/ap_types", '-DWEIGHTS_DIR="firmware/weights"'], binary)
     net.compile_s = time.time() - begin
     return binary
 
@@ -325,10 +356,9 @@ def random_codes(node, n, rng):
 def check(net, binary, rng):
     ours = Ours(net.directory)
     codes = random_codes(ours.json["nodes"][0], net.events, rng)
-    theirs = np.zeros((len(codes), ours.n_out), np.int64)
     n_out = sum(size_of(v) for v in net.hls.get_output_variables())
     assert n_out == ours.n_out, f"{net.name}: {n_out} outputs of hls4ml, {ours.n_out} of ours"
-    ctypes.CDLL(binary).run(pointer(codes), pointer(theirs), ctypes.c_long(len(codes)))
+    theirs = run_cpp(net.directory, binary, codes, n_out)
     wrong = 0
     n_slow = min(len(codes), 250)
     for way, mine, expected in (("emulator", ours.emulate(codes), theirs), ("evaluator", ours.evaluate(codes[:n_slow]), theirs[:n_slow])):
@@ -447,12 +477,10 @@ def check_deployed(directory, rng):
     with open(os.path.join(directory, "driver.cpp"), "w") as f:
         f.write(DEPLOYED_DRIVER.replace("N_OUT", str(net["layers"][-1]["n_out"])))
     binary = os.path.join(directory, "driver.so")
-    subprocess.run(["g++", "-std=c++17", "-O1", "-w", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{directory}", f"-I{directory}/NN", f"-I{HEADERS}",
-                    f"-I{HEADERS}/ap_types", os.path.join(directory, "driver.cpp"), "-o", binary], check=True)
+    compile_cpp(directory, ["-I.", "-INN", f"-I{HEADERS}", f"-I{HEADERS}/ap_types"], binary)
     codes = random_codes(project.json["nodes"][0], 5 * N_EVENT, rng)
     n_out = net["layers"][-1]["n_out"] + 1
-    theirs = np.zeros((len(codes), n_out), np.int64)
-    ctypes.CDLL(binary).run(pointer(codes), pointer(theirs), ctypes.c_long(len(codes)))
+    theirs = run_cpp(directory, binary, codes, n_out)
     different = int((project.emulate(codes)[:, :n_out] != theirs).sum())
     print(f"MODEL importer=hls4ml model=axol1tl_v4 import_ms={project.import_ms:.1f} operators={len(project.json['nodes'])} events={len(codes)} "
           f"differing={different} codes={len(np.unique(theirs))}")

@@ -138,7 +138,7 @@ static tgl_status by_table(hls_layer *layer, hls_function function, uint32_t ran
     uint32_t refused = layer->p->import->n_refused;
     TGL_TRY(tgl__hls_table_form(&n, &type, layer));
     TGL_TRY(tgl__hls_table(&entries, layer, function, n, &type.quant));
-    const hls_steps steps = {n, range, true, false, entries, type.quant.type};
+    const hls_steps steps = {n, range, 0, true, false, entries, type.quant.type};
     TGL_TRY(
         tgl__hls_step_lookup(&y, layer, NULL, x_of(layer), &steps, tgl__hls_to(layer)));
     return layer->p->import->n_refused > refused ? TGL_OK : tgl__hls_done(layer, 0, &y);
@@ -190,7 +190,7 @@ static tgl_status with_table(hls_layer *layer, const negative_branch *b)
         return tgl__hls_refuse(layer, "a table of %u bits", product.width);
     for (uint32_t i = 0; i < n; i++)
         entries[i] *= b->alpha;
-    const hls_steps steps = {n, 8, false, true, entries, product};
+    const hls_steps steps = {n, 8, 0, false, true, entries, product};
     const tgl_quant exact = {product, TGL_TRN, TGL_WRAP};
     TGL_TRY(tgl__hls_step_lookup(&negative, layer, "table", x, &steps, &exact));
     if (layer->p->import->n_refused > refused)

@@ -58,13 +58,13 @@ static tgl_status set_order(tgl__matrix *m, bool *ok, hls_layer *layer, uint32_t
 }
 
 /* hls4ml casts the bias by the accumulator's mode before anything is added. */
-static tgl_status set_bias(tgl__matrix *m, hls_layer *layer, hls_text config,
-                           uint32_t arg, uint32_t n)
+static tgl_status set_bias(tgl__matrix *m, hls_layer *layer, const hls_kernel *k)
 {
     hls_type type;
     int64_t *bias;
-    TGL_TRY(tgl__hls_member_type(&type, layer->p, config, "bias_t"));
-    TGL_TRY(tgl__hls_codes(&bias, layer, arg, n, &type.quant));
+    uint32_t n = k->n_out * (k->sets > 1 ? k->sets : 1) * (k->rows > 1 ? k->rows : 1);
+    TGL_TRY(tgl__hls_member_type(&type, layer->p, k->config, "bias_t"));
+    TGL_TRY(tgl__hls_codes(&bias, layer, k->bias, n, &type.quant));
     const tgl_quant acc = m->term;
     bool same = type.quant.type.frac <= acc.type.frac;
     for (uint32_t i = 0; i < n && same; i++) {
@@ -112,12 +112,42 @@ static tgl_status begin_matrix(tgl__matrix *m, int64_t **weights, bool *ok,
     m->acc.round = TGL_TRN;
     m->slot_weights = is_port(layer, k->weights);
     m->slot_bias = is_port(layer, k->bias);
-    return set_bias(m, layer, k->config, k->bias, k->n_out);
+    return set_bias(m, layer, k);
 }
 
 static tgl_status reuse_of(int64_t *out, const hls_layer *layer, hls_text config)
 {
     return tgl__hls_member_int(out, layer->p, config, "reuse_factor", 0, 1 << 30);
+}
+
+/* Rows of a set with the same bias stay rows; else each is a set with the same weights.
+ */
+static tgl_status share_rows(tgl__matrix *m, hls_layer *layer, const hls_kernel *k)
+{
+    const uint32_t rows = k->rows > 1 ? k->rows : 1, sets = m->sets;
+    const size_t one = (size_t)k->n_in * k->n_out, all = (size_t)sets * rows;
+    bool same = true;
+    if (rows == 1)
+        return TGL_OK;
+    for (size_t i = 0; i < all * k->n_out; i++)
+        same =
+            same &&
+            m->bias[i] ==
+                m->bias[i / ((size_t)rows * k->n_out) * rows * k->n_out + i % k->n_out];
+    int64_t *bias = tgl__layers_array(layer->l, (size_t)sets * k->n_out, sizeof *bias);
+    int64_t *weights = same || all * one > 1 << 26
+                           ? NULL
+                           : tgl__layers_array(layer->l, all * one, sizeof *weights);
+    if (!bias || (!same && !weights))
+        return tgl__hls_fail(layer, TGL_ELIMIT, "a bias of its own for %zu rows", all);
+    for (size_t i = 0; same && i < (size_t)sets * k->n_out; i++)
+        bias[i] = m->bias[i / k->n_out * rows * k->n_out + i % k->n_out];
+    for (size_t i = 0; !same && i < all; i++)
+        memcpy(weights + i * one, m->weights + i / rows * one, one * sizeof *weights);
+    m->bias = same ? bias : m->bias;
+    m->weights = same ? m->weights : weights;
+    m->sets = same ? sets : (uint32_t)all;
+    return TGL_OK;
 }
 
 static const char wrapper[] = "dense_da_wrapper_";
@@ -148,7 +178,8 @@ tgl_status tgl__hls_matrix(tgl__matrix *m, bool *ok, hls_layer *layer,
 {
     int64_t *weights, *turned, reuse;
     bool latency = is_latency(ok, layer, k->config);
-    const size_t n = (size_t)k->n_in * k->n_out;
+    const size_t sets = k->sets > 1 ? k->sets : 1, one = (size_t)k->n_in * k->n_out;
+    const size_t n = one * sets;
     hls_text kernel = tgl__hls_member_alias(layer->p, k->config, "kernel");
     if (kernel.n > sizeof wrapper - 1 &&
         memcmp(kernel.at, wrapper, sizeof wrapper - 1) == 0)
@@ -161,11 +192,14 @@ tgl_status tgl__hls_matrix(tgl__matrix *m, bool *ok, hls_layer *layer,
     turned = latency ? tgl__layers_array(layer->l, n, sizeof *turned) : weights;
     if (!turned)
         return TGL_ENOMEM;
-    for (size_t j = 0; latency && j < k->n_in; j++)
-        for (size_t i = 0; i < k->n_out; i++)
-            turned[i * k->n_in + j] = weights[j * k->n_out + i];
+    for (size_t s = 0; latency && s < n; s += one)
+        for (size_t j = 0; j < k->n_in; j++)
+            for (size_t i = 0; i < k->n_out; i++)
+                turned[s + i * k->n_in + j] = weights[s + j * k->n_out + i];
     m->weights = turned;
     m->n_out = k->n_out;
+    m->sets = (uint32_t)sets;
+    TGL_TRY(share_rows(m, layer, k));
     TGL_TRY(reuse_of(&reuse, layer, k->config));
     return latency ? TGL_OK : set_order(m, ok, layer, k->n_in, reuse);
 }
@@ -209,7 +243,11 @@ static tgl_status emit_dense(hls_layer *layer)
     if (sums.n)
         return tgl__hls_dense_arithmetic(layer, sums);
     TGL_TRY(tgl__hls_dim(&n_out, layer, "n_out"));
-    const hls_kernel kernel = {layer->config, 2, 3, layer->in[0]->n, n_out};
+    const hls_kernel kernel = {.config = layer->config,
+                               .weights = 2,
+                               .bias = 3,
+                               .n_in = layer->in[0]->n,
+                               .n_out = n_out};
     TGL_TRY(tgl__hls_matrix(&m, &ok, layer, &kernel));
     if (!ok)
         return TGL_OK;

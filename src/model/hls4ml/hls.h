@@ -235,7 +235,7 @@ typedef struct hls_operator {
 /* Lists that end with a name of NULL. */
 extern const hls_operator tgl__hls_dense[], tgl__hls_activations[], tgl__hls_softmax[],
     tgl__hls_convolutions[], tgl__hls_pools[], tgl__hls_pairs[], tgl__hls_moves[],
-    tgl__hls_arithmetics[];
+    tgl__hls_arithmetics[], tgl__hls_attention[];
 
 /* Fail with file, line and layer in front. */
 tgl_status tgl__hls_fail(const hls_layer *layer, tgl_status code, const char *format, ...)
@@ -270,6 +270,9 @@ typedef struct hls_kernel {
     hls_text config;
     uint32_t weights, bias;
     uint32_t n_in, n_out;
+    uint32_t sets, rows; /* 0 or 1: one; kernels side by side, with a bias for each of
+                            their rows: the matrix has `sets` where rows agree, else
+                            sets * rows */
 } hls_kernel;
 /* As a matrix: weights, products, order, accumulator, bias, the result's type. False in
  * *ok: refused. */
@@ -316,7 +319,7 @@ tgl_status tgl__hls_lookup(tgl__tensor *out, hls_layer *layer, const char *part,
  * by trunc(x * n / range), clamped at 0 and n - 1 (or -trunc for negative x: `mirror`).
  */
 typedef struct hls_steps {
-    uint32_t n, range;
+    uint32_t n, range, up; /* x * 2^up first */
     bool centre, mirror;
     const int64_t *entries; /* (n) */
     tgl_type type;
@@ -324,6 +327,10 @@ typedef struct hls_steps {
 tgl_status tgl__hls_step_lookup(tgl__tensor *out, hls_layer *layer, const char *part,
                                 const tgl__tensor *x, const hls_steps *steps,
                                 const tgl_quant *to);
+/* Whether sums that are cast are sums of what is cast: hls4ml adds elements of another
+ * type to an accumulator, so what is rounded is the sum. The same for modes that do not
+ * look at the sum's sign or parity, and while no element alone overflows. */
+bool tgl__hls_sums_cast(tgl_type element, const tgl_quant *acc);
 /* (n) entries of a function's table. */
 tgl_status tgl__hls_table(int64_t **out, hls_layer *layer, hls_function function,
                           uint32_t n, const tgl_quant *quant);
@@ -336,6 +343,9 @@ tgl_status tgl__hls_table_form(uint32_t *n, hls_type *type, const hls_layer *lay
 int64_t tgl__hls_entry(hls_function function, uint32_t i, uint32_t n,
                        const tgl_quant *quant);
 /* exp(scale * x) (-x where `negative`) and 1 / x for the code whose top bits are i. */
+/* 1 / sqrt(10^-power + i * 2^-range / n): layer normalisation's. */
+int64_t tgl__hls_root_entry(uint32_t i, uint32_t n, uint32_t power, uint32_t range,
+                            const tgl_quant *quant);
 int64_t tgl__hls_exp_entry(uint32_t i, uint32_t n, tgl_type index, float scale,
                            bool negative, const tgl_quant *quant);
 int64_t tgl__hls_inverse_entry(uint32_t i, uint32_t n, tgl_type index,

@@ -74,14 +74,15 @@ tgl_status tgl__hls_step_lookup(tgl__tensor *out, hls_layer *layer, const char *
 {
     uint32_t bits = log2_of(s->n), range = log2_of(s->range);
     const tgl_type type = tgl__tensor_type(layer->l, x, 0);
-    const int magnitude = type.width - type.frac + (int)bits - (int)range;
+    const int magnitude = type.width - type.frac + (int)(bits + s->up) - (int)range;
     if (!bits || magnitude > 30 || (type.frac < 0 && bits < range))
         return tgl__hls_refuse(layer,
                                "a table of %u entries for a value of %d integer bits",
                                s->n, type.width - type.frac);
     /* one more bit than the table where only one sign of the index addresses it */
     const uint8_t width = (uint8_t)(bits + !s->centre);
-    const tgl_quant index = {{1, width, (int16_t)(bits - range)}, TGL_TRN_ZERO, TGL_SAT};
+    const tgl_quant index = {
+        {1, width, (int16_t)(bits + s->up - range)}, TGL_TRN_ZERO, TGL_SAT};
     uint32_t count = 1u << width;
     int64_t *codes = tgl__layers_array(layer->l, count, sizeof *codes);
     if (!codes)
@@ -115,4 +116,14 @@ tgl_status tgl__hls_table_form(uint32_t *n, hls_type *type, const hls_layer *lay
         return tgl__hls_config_type(type, layer, "table_t");
     *type = (hls_type){.quant = {{1, 18, 10}, TGL_TRN, TGL_WRAP}, .together = 1};
     return TGL_OK;
+}
+
+bool tgl__hls_sums_cast(tgl_type element, const tgl_quant *acc)
+{
+    const tgl_interval range = tgl__interval_of_type(element);
+    const tgl_interval cast = tgl__interval_quantise(
+        &range, &(tgl_quant){{1, TGL_MAX_WIDTH, acc->type.frac}, acc->round, TGL_WRAP});
+    bool even = element.frac <= acc->type.frac || acc->round == TGL_TRN ||
+                acc->round == TGL_RND || acc->round == TGL_RND_MIN_INF;
+    return even && (acc->overflow == TGL_WRAP || tgl__interval_fits(&cast, acc->type));
 }

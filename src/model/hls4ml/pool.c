@@ -174,21 +174,6 @@ static tgl_status divide(tgl__tensor *out, hls_layer *layer, const pool *p,
                                  sum, m, type, NULL, type, p->n, &to);
 }
 
-/* In parallel hls4ml adds elements of the input's type to the accumulator, so that what
- * is rounded is the sum: the same as rounding each element for the modes that do not look
- * at the sum's sign or parity, and while no element alone overflows. */
-static bool same_when_cast_first(const pool *p, const hls_layer *layer)
-{
-    const tgl_quant acc = p->acc.quant;
-    const tgl_type x = layer->in[0]->type.quant.type;
-    const tgl_interval range = tgl__interval_of_type(x);
-    const tgl_interval cast = tgl__interval_quantise(
-        &range, &(tgl_quant){{1, TGL_MAX_WIDTH, acc.type.frac}, acc.round, TGL_WRAP});
-    bool even = x.frac <= acc.type.frac || acc.round == TGL_TRN || acc.round == TGL_RND ||
-                acc.round == TGL_RND_MIN_INF;
-    return even && (acc.overflow == TGL_WRAP || tgl__interval_fits(&cast, acc.type));
-}
-
 /* ---- the layers ---- */
 
 static tgl_status reduce(tgl__tensor *out, hls_layer *layer, const pool *p,
@@ -223,7 +208,7 @@ static tgl_status emit(hls_layer *layer, uint32_t rank, bool global)
             layer->l, &x, tgl__layers_name(layer->l, layer->call->layer, "cast"), &x,
             &p.acc.quant, 1));
         type = p.acc.quant.type;
-    } else if (p.average && !same_when_cast_first(&p, layer)) {
+    } else if (p.average && !tgl__hls_sums_cast(type, &p.acc.quant)) {
         return tgl__hls_refuse(layer, "an average whose accumulator rounds or saturates "
                                       "single elements");
     }

@@ -233,8 +233,8 @@ static tgl_status legacy(softmax *s)
     TGL_TRY(tgl__hls_table(&exp, s->layer, HLS_EXP_LEGACY, n_exp, &type.quant));
     TGL_TRY(tgl__hls_table(&inverse, s->layer, HLS_INVERSE_LEGACY, n_inv, &type.quant));
     TGL_TRY(differences(&d, s));
-    const hls_steps to_exp = {n_exp, 16, true, false, exp, type.quant.type},
-                    to_inverse = {n_inv, 64, false, false, inverse, type.quant.type};
+    const hls_steps to_exp = {n_exp, 16, 0, true, false, exp, type.quant.type},
+                    to_inverse = {n_inv, 64, 0, false, false, inverse, type.quant.type};
     TGL_TRY(tgl__hls_step_lookup(&e, s->layer, "exp", &d, &to_exp, &type.quant));
     if (s->layer->p->import->n_refused > refused)
         return TGL_OK;

@@ -75,3 +75,13 @@ int64_t tgl__hls_inverse_entry(uint32_t i, uint32_t n, tgl_type index,
 {
     return tgl__hls_code(1 / top_bits(i, n, index), quant);
 }
+
+int64_t tgl__hls_root_entry(uint32_t i, uint32_t n, uint32_t power, uint32_t range,
+                            const tgl_quant *quant)
+{
+    float least = (float)pow(10.0, -(double)power),
+          most = (float)pow(2.0, -(double)range);
+    float step = most / (float)n;
+    float x = least + step * (float)i;
+    return tgl__hls_code(1.0 / (double)sqrtf(x), quant);
+}
