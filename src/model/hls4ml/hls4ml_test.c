@@ -272,12 +272,53 @@ static void names_what_is_wrong_with_sums(void **state)
                "expected its code in nnet_code_gen.h");
 }
 
+/* Rows of biases that differ become sets; an embedding's index past its entries is a
+ * choice that the report names. */
+static void reads_attention(void **state)
+{
+    (void)state;
+    size_t size;
+    char *text = text_of("attention.txt", &size);
+    tgl_error err;
+    tgl_graph *graph;
+    tgl_json *choices;
+    if (read_project(&graph, text, size, NULL, &choices, &err) != TGL_OK)
+        fail_msg("%s", err.message);
+    uint64_t n = tgl__graph_first(graph, tgl_graph_n_node(graph));
+    int64_t *values = tgl__calloc((size_t)n, sizeof *values);
+    const int64_t x[8] = {8, 8, 8, -8, 0, 8, 2, 3};
+    assert_int_equal(tgl_graph_eval(values, graph, x, &err), TGL_OK);
+    /* e = (1, 2), (-1, -2), (0.5, 0.25); index 2, then 3, which has none */
+    assert_int_equal(values[n - 4], 4);
+    assert_int_equal(values[n - 3], 2);
+    assert_int_equal(values[n - 2], 0);
+    assert_int_equal(values[n - 1], 0);
+    assert_int_equal(tgl__json_size(choices), 2);
+    const tgl_node *rows = NULL;
+    for (uint32_t i = 0; i < tgl_graph_n_node(graph); i++)
+        if (tgl_graph_node(graph, i)->op == TGL_GRAPH_DENSE)
+            rows = tgl_graph_node(graph, i);
+    assert_non_null(rows);
+    assert_int_equal(rows->sets, 2);
+    /* 0.5 - 0.5 + 1 + 0.5 and 1 + 0.25 + 1 - 0.5; -0.5 + 1 + 0.5 and -1 + 1 + 0.25 */
+    const int64_t expected[4] = {96, 112, 64, 16};
+    uint64_t at = tgl__graph_first(graph, 0);
+    for (uint32_t i = 0; tgl_graph_node(graph, i) != rows; i++)
+        at = tgl__graph_first(graph, i + 1);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(values[at + i], expected[i]);
+    tgl__free(values);
+    tgl_graph_free(graph);
+    tgl__json_free(choices);
+    tgl__free(text);
+}
+
 static void runs_out_of_memory(void **state)
 {
     (void)state;
     static const char *const names[] = {"dense.txt", "layers.txt", "hand.txt",
-                                        "arithmetic.txt"};
-    for (size_t i = 0; i < 4; i++) {
+                                        "arithmetic.txt", "attention.txt"};
+    for (size_t i = 0; i < 5; i++) {
         size_t size;
         char *text = text_of(names[i], &size);
         tgl_status status = TGL_ENOMEM;
@@ -306,6 +347,7 @@ int main(void)
         cmocka_unit_test(asks_for_other_code),
         cmocka_unit_test(follows_sums),
         cmocka_unit_test(names_what_is_wrong_with_sums),
+        cmocka_unit_test(reads_attention),
         cmocka_unit_test(runs_out_of_memory),
     };
     return cmocka_run_group_tests_name("hls4ml", tests, NULL, NULL);
