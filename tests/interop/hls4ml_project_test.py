@@ -186,6 +186,14 @@ Network("attention", zoo(24, {"rows": [SETS, layer(L.EinsumDense, "abc,cd->abd",
         precision="ap_fixed<10,4>")
 
 
+STEPS = R(4, 3)  # of 12 inputs
+SAME = types(accum="ap_fixed<12,4>", result="ap_fixed<12,4>")  # what the C++ of an LSTM compiles with
+CELL = types(accum="ap_fixed<16,6>", result="ap_fixed<12,4>")
+Network("recurrent", zoo(12, {"lstm": [STEPS, layer(L.LSTM, 3)], "gru": [STEPS, layer(L.GRU, 3, return_sequences=True), FLAT],
+                              "bi": [STEPS, lambda name: L.Bidirectional(L.LSTM(2, name="inner"), name=name)]}),
+        layers={"lstm_1": SAME, "gru_1": CELL, "bi_1": SAME}, precision="ap_fixed<12,4>", campaign=True)
+
+
 def embedded():
     x = L.Input((3,), name="x")
     return x, L.Embedding(16, 5, name="e")(x)
@@ -491,6 +499,9 @@ def main():
     rng = np.random.default_rng(20261127)
     wanted = sys.argv[1:]
     networks = [net for net in Network.all if not wanted or net.name in wanted]
+    unknown = set(wanted) - {net.name for net in networks} - {"deployed"}
+    if unknown:
+        sys.exit(f"no such project: {', '.join(sorted(unknown))} (TGL_CAMPAIGN=1 has more)")
     wrong = 0
     with tempfile.TemporaryDirectory() as directory:
         if wanted:

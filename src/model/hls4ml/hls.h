@@ -217,6 +217,7 @@ typedef struct hls_layer {
     hls_variable **in, **out;
     uint32_t n_in, n_out;
     bool is_stream;
+    bool quiet; /* its tables are told of once, not for each step */
     tgl_error *err;
 } hls_layer;
 
@@ -235,7 +236,7 @@ typedef struct hls_operator {
 /* Lists that end with a name of NULL. */
 extern const hls_operator tgl__hls_dense[], tgl__hls_activations[], tgl__hls_softmax[],
     tgl__hls_convolutions[], tgl__hls_pools[], tgl__hls_pairs[], tgl__hls_moves[],
-    tgl__hls_arithmetics[], tgl__hls_attention[];
+    tgl__hls_arithmetics[], tgl__hls_attention[], tgl__hls_recurrent[];
 
 /* Fail with file, line and layer in front. */
 tgl_status tgl__hls_fail(const hls_layer *layer, tgl_status code, const char *format, ...)

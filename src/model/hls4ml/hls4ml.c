@@ -29,9 +29,9 @@ typedef struct importer {
 /* ---- which function of hls4ml's a call is ---- */
 
 static const hls_operator *const families[] = {
-    tgl__hls_dense,        tgl__hls_activations, tgl__hls_softmax,
-    tgl__hls_convolutions, tgl__hls_pools,       tgl__hls_pairs,
-    tgl__hls_moves,        tgl__hls_arithmetics, tgl__hls_attention,
+    tgl__hls_dense,     tgl__hls_activations, tgl__hls_softmax, tgl__hls_convolutions,
+    tgl__hls_pools,     tgl__hls_pairs,       tgl__hls_moves,   tgl__hls_arithmetics,
+    tgl__hls_attention, tgl__hls_recurrent,
 };
 
 static bool is_named(const char *pattern, hls_text name)

@@ -313,12 +313,50 @@ static void reads_attention(void **state)
     tgl__free(text);
 }
 
+/* What an LSTM and a GRU give by themselves, they give side by side too: the backward
+ * states of the steps in the inputs' order. */
+static void unrolls_steps(void **state)
+{
+    (void)state;
+    size_t size;
+    char *text = text_of("recurrent.txt", &size);
+    tgl_error err;
+    tgl_graph *graph;
+    if (read_project(&graph, text, size, NULL, NULL, &err) != TGL_OK)
+        fail_msg("%s", err.message);
+    uint64_t n = tgl__graph_first(graph, tgl_graph_n_node(graph));
+    int64_t *values = tgl__calloc((size_t)n, sizeof *values);
+    const int64_t x[4] = {12, 4, 12, 4}; /* twice 1.5, 0.5: backward is forward */
+    int64_t out[7];
+    assert_int_equal(tgl_graph_eval(values, graph, x, &err), TGL_OK);
+    for (uint32_t i = 0, at = 0; i < 3; i++) {
+        uint32_t node;
+        (void)tgl_graph_output(graph, i, &node);
+        for (uint32_t j = 0; j < tgl_graph_node(graph, node)->n_element; j++)
+            out[at++] = values[tgl__graph_first(graph, node) + j];
+    }
+    assert_int_equal(out[5], out[0]); /* the LSTM's last */
+    assert_int_equal(out[6], out[1]); /* the GRU's first is the last one backward */
+    assert_int_equal(out[4], out[2]);
+    assert_true(out[1] != out[2] && out[0] != 0);
+    tgl__free(values);
+    tgl_graph_free(graph);
+    tgl__free(text);
+    refuses_in("recurrent.txt", "activation = nnet::activation::relu",
+               "activation = nnet::activation::gelu", "activation 'gelu'");
+    refuses_in("recurrent.txt", "nnet::gru_class<", "nnet::rnn_class<",
+               "cells of 'rnn_class'");
+    refuses_in("recurrent.txt", "n_sequence_out = 1", "n_sequence_out = 3",
+               "all or the last coming out");
+}
+
 static void runs_out_of_memory(void **state)
 {
     (void)state;
-    static const char *const names[] = {"dense.txt", "layers.txt", "hand.txt",
-                                        "arithmetic.txt", "attention.txt"};
-    for (size_t i = 0; i < 5; i++) {
+    static const char *const names[] = {"dense.txt",     "layers.txt",
+                                        "hand.txt",      "arithmetic.txt",
+                                        "attention.txt", "recurrent.txt"};
+    for (size_t i = 0; i < 6; i++) {
         size_t size;
         char *text = text_of(names[i], &size);
         tgl_status status = TGL_ENOMEM;
@@ -348,6 +386,7 @@ int main(void)
         cmocka_unit_test(follows_sums),
         cmocka_unit_test(names_what_is_wrong_with_sums),
         cmocka_unit_test(reads_attention),
+        cmocka_unit_test(unrolls_steps),
         cmocka_unit_test(runs_out_of_memory),
     };
     return cmocka_run_group_tests_name("hls4ml", tests, NULL, NULL);

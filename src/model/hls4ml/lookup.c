@@ -103,9 +103,10 @@ tgl_status tgl__hls_table(int64_t **out, hls_layer *layer, hls_function function
         return TGL_ENOMEM;
     for (uint32_t i = 0; i < n; i++)
         (*out)[i] = tgl__hls_entry(function, i, n, quant);
-    tgl__import_choice(layer->p->import, layer->call->layer,
-                       "table computed in float32 as hls4ml's C++ does, with this "
-                       "machine's mathematics library");
+    if (!layer->quiet)
+        tgl__import_choice(layer->p->import, layer->call->layer,
+                           "table computed in float32 as hls4ml's C++ does, with this "
+                           "machine's mathematics library");
     return TGL_OK;
 }
 
