@@ -56,16 +56,27 @@ static tgl_status relu1(hls_layer *layer)
     return relu_to(layer, 1);
 }
 
-/* `literal` (an argument) in the type of template argument 1. */
-static tgl_status parameter(int64_t *code, hls_type *type, const hls_layer *layer)
+/* A parameter's type: template argument 1 of 4; before hls4ml 1.0 there were 3, and it
+ * was the input's (elu: the result's). */
+static tgl_status parameter_type(hls_type *type, const hls_layer *layer, bool of_result)
 {
-    double value;
     const hls_call *call = layer->call;
     const hls_text none = {"", 0};
-    if (call->n_arg < 3 || call->n_type < 4 || !tgl__hls_real(&value, call->args[1]))
+    if (call->n_type != 3 && call->n_type != 4)
         return tgl__hls_fail(layer, TGL_EFORMAT,
-                             "argument 2: expected a number, with its type");
-    TGL_TRY(tgl__hls_type(type, layer->p, none, call->types[1]));
+                             "expected 4 template arguments, found %u", call->n_type);
+    return tgl__hls_type(type, layer->p, none,
+                         call->types[call->n_type == 4 || of_result ? 1 : 0]);
+}
+
+/* Argument 2, a number, in its type. */
+static tgl_status parameter(int64_t *code, hls_type *type, const hls_layer *layer,
+                            bool of_result)
+{
+    double value;
+    if (layer->call->n_arg < 3 || !tgl__hls_real(&value, layer->call->args[1]))
+        return tgl__hls_fail(layer, TGL_EFORMAT, "argument 2: expected a number");
+    TGL_TRY(parameter_type(type, layer, of_result));
     *code = tgl__hls_code(value, &type->quant);
     return TGL_OK;
 }
@@ -98,7 +109,7 @@ static tgl_status leaky_relu(hls_layer *layer)
 {
     int64_t code, *codes;
     hls_type type;
-    TGL_TRY(parameter(&code, &type, layer));
+    TGL_TRY(parameter(&code, &type, layer, false));
     TGL_TRY(repeat(&codes, layer, code));
     return positive_or(layer, codes, x_of(layer)->n, type.quant.type);
 }
@@ -107,10 +118,7 @@ static tgl_status prelu(hls_layer *layer)
 {
     int64_t *codes;
     hls_type type;
-    const hls_text none = {"", 0};
-    if (layer->call->n_type < 4)
-        return tgl__hls_fail(layer, TGL_EFORMAT, "expected 4 template arguments");
-    TGL_TRY(tgl__hls_type(&type, layer->p, none, layer->call->types[1]));
+    TGL_TRY(parameter_type(&type, layer, false));
     TGL_TRY(tgl__hls_codes(&codes, layer, 1, x_of(layer)->n, &type.quant));
     return positive_or(layer, codes, x_of(layer)->n, type.quant.type);
 }
@@ -120,7 +128,7 @@ static tgl_status thresholded_relu(hls_layer *layer)
     int64_t code;
     hls_type type;
     tgl__tensor c, zero, y;
-    TGL_TRY(parameter(&code, &type, layer));
+    TGL_TRY(parameter(&code, &type, layer, false));
     TGL_TRY(tgl__hls_compare(&c, layer, x_of(layer), GREATER, code, type.quant.type));
     TGL_TRY(tgl__hls_constant(&zero, layer, x_of(layer)->n, 0, unit));
     TGL_TRY(tgl__hls_select(&y, layer, &c, x_of(layer), &zero, tgl__hls_to(layer)));
@@ -204,28 +212,28 @@ static tgl_status with_table(hls_layer *layer, const negative_branch *b)
     return tgl__hls_done(layer, 0, &y);
 }
 
-/* elu(x, alpha, y) of two forms: alpha left out is 1. */
-static tgl_status elu_by(hls_layer *layer, bool has_alpha)
+/* elu(x, alpha, y), or elu(x, y) with alpha 1. */
+static tgl_status elu(hls_layer *layer)
 {
     negative_branch b = {HLS_ELU, 1, 1, {0, 1, 0}, {0, 1, 0}};
     hls_type type;
-    if (has_alpha) {
-        TGL_TRY(parameter(&b.alpha, &type, layer));
+    if (layer->call->n_arg > 2) {
+        TGL_TRY(parameter(&b.alpha, &type, layer, true));
         b.alpha_type = type.quant.type;
     }
     return with_table(layer, &b);
 }
 
-static tgl_status elu(hls_layer *layer)
-{
-    return elu_by(layer, true);
-}
-
 static tgl_status selu(hls_layer *layer)
 {
     negative_branch b = {HLS_SELU, 1, 0, {0, 1, 0}, {0, 16, 15}};
-    const tgl_quant lambda = {b.one_type, TGL_TRN, TGL_WRAP};
+    tgl_quant lambda = {b.one_type, TGL_TRN, TGL_WRAP};
+    bool newer;
+    TGL_TRY(tgl__hls_is_newer(&newer, layer, "nnet_activation.h", "selu_const_t"));
+    if (!newer) /* before 1.2 lambda had the result's type */
+        lambda = *tgl__hls_to(layer);
     b.one = tgl__hls_code(1.0507009873554805, &lambda);
+    b.one_type = lambda.type;
     return with_table(layer, &b);
 }
 

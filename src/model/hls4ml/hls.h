@@ -83,7 +83,8 @@ typedef struct hls_project {
     hls_name *names;
     uint32_t n_name, name_capacity;
     uint32_t buckets[HLS_N_BUCKET];
-    hls_text space; /* the first namespace */
+    hls_text space;       /* the first namespace */
+    bool told_of_headers; /* that nnet_utils is not there */
 } hls_project;
 
 /* ---- text.c: tokens and texts ---- */
@@ -264,6 +265,12 @@ tgl_status tgl__hls_codes(int64_t **out, hls_layer *layer, uint32_t arg, uint32_
 /* x in a transpose's shape and order ("config5", or another name). */
 tgl_status tgl__hls_transpose(tgl__tensor *out, hls_layer *layer, const tgl__tensor *x,
                               hls_text config);
+
+/* Whether the project's own nnet_utils header has `marker`, a piece of hls4ml 1.3's text
+ * that older ones have otherwise; without the header that version's meaning is taken, and
+ * the report says so. */
+tgl_status tgl__hls_is_newer(bool *out, const hls_layer *layer, const char *header,
+                             const char *marker);
 
 /* A matrix product: its configuration, the arguments that hold weights and bias, and its
  * sizes (depthwise: elements of the window, channels). */

@@ -169,13 +169,15 @@ static tgl_status read_ends(importer *m, step *s)
     hls_layer *layer = &s->layer;
     const hls_operator *op = s->op;
     uint32_t n = layer->call->n_arg;
-    if (n <= op->out_at)
+    /* a parameter before the result may be left out: elu(x, y) */
+    uint32_t out_at = n == 2 && op->n_in == 1 ? 1 : op->out_at;
+    if (n <= out_at)
         return tgl__hls_fail(layer, TGL_EFORMAT,
                              "expected more than %u arguments, found "
                              "%u",
-                             op->out_at, n);
+                             out_at, n);
     layer->n_in = op->n_in;
-    layer->n_out = op->n_out ? op->n_out : n - op->out_at;
+    layer->n_out = op->n_out ? op->n_out : n - out_at;
     layer->in =
         tgl__arena_alloc(&m->p.arena, layer->n_in + layer->n_out, sizeof(hls_variable *));
     if (!layer->in)
@@ -194,7 +196,7 @@ static tgl_status read_ends(importer *m, step *s)
         layer->in[i]->is_read = true;
     }
     for (uint32_t i = 0; i < layer->n_out; i++) {
-        TGL_TRY(find_variable(&layer->out[i], m, s, op->out_at + i));
+        TGL_TRY(find_variable(&layer->out[i], m, s, out_at + i));
         if (layer->out[i]->is_written)
             return tgl__hls_fail(layer, TGL_EFORMAT, "its result is written twice");
         layer->out[i]->is_written = true;

@@ -350,13 +350,54 @@ static void unrolls_steps(void **state)
                "all or the last coming out");
 }
 
+/* What a project's own headers say of versions before 1.3: the mean is cut toward zero on
+ * the sum's grid, lambda has the result's type (1), parameters the input's (0.25),
+ * a maximum stays in the input's type. */
+static void knows_older_versions(void **state)
+{
+    (void)state;
+    size_t size;
+    char *text = text_of("older.txt", &size);
+    tgl_error err;
+    tgl_graph *graph;
+    if (read_project(&graph, text, size, NULL, NULL, &err) != TGL_OK)
+        fail_msg("%s", err.message);
+    uint64_t n = tgl__graph_first(graph, tgl_graph_n_node(graph));
+    int64_t *values = tgl__calloc((size_t)n, sizeof *values);
+    const int64_t x[4] = {5, -5, 31, 30}; /* quarters */
+    static const int64_t expected[5][4] = {
+        {20, -20, 124, 120}, /* the mean, in sixteenths */
+        {20, 0, 124, 120},   /* lambda is 1 there; the table is left out here */
+        {20, -5, 124, 120},  /* 0.25 x where negative */
+        {20, 124, -20, 120},
+        {20, 124, 0, 0}};
+    assert_int_equal(tgl_graph_eval(values, graph, x, &err), TGL_OK);
+    for (uint32_t i = 0; i < 5; i++) {
+        uint32_t node;
+        (void)tgl_graph_output(graph, i, &node);
+        for (uint32_t j = 0; j < tgl_graph_node(graph, node)->n_element; j++)
+            if (i != 1 || j != 1)
+                assert_int_equal(values[tgl__graph_first(graph, node) + j],
+                                 expected[i][j]);
+    }
+    tgl__free(values);
+    tgl_graph_free(graph);
+    tgl__free(text);
+    refuses_in("older.txt", "stride_width = 2", "stride_width = 1, x = 2",
+               "axis 1: 2 positions");
+    refuses_in("older.txt", "pool_width = 2", "pool_width = 1",
+               "windows other than the stride in a version");
+    refuses_in("older.txt", "nnet::Max", "nnet::Average",
+               "averages of a version before 1.0");
+}
+
 static void runs_out_of_memory(void **state)
 {
     (void)state;
-    static const char *const names[] = {"dense.txt",     "layers.txt",
-                                        "hand.txt",      "arithmetic.txt",
-                                        "attention.txt", "recurrent.txt"};
-    for (size_t i = 0; i < 6; i++) {
+    static const char *const names[] = {
+        "dense.txt",     "layers.txt",    "hand.txt", "arithmetic.txt",
+        "attention.txt", "recurrent.txt", "older.txt"};
+    for (size_t i = 0; i < 7; i++) {
         size_t size;
         char *text = text_of(names[i], &size);
         tgl_status status = TGL_ENOMEM;
@@ -387,6 +428,7 @@ int main(void)
         cmocka_unit_test(names_what_is_wrong_with_sums),
         cmocka_unit_test(reads_attention),
         cmocka_unit_test(unrolls_steps),
+        cmocka_unit_test(knows_older_versions),
         cmocka_unit_test(runs_out_of_memory),
     };
     return cmocka_run_group_tests_name("hls4ml", tests, NULL, NULL);

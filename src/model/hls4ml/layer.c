@@ -1,6 +1,7 @@
 /* What every layer needs: its configuration, its inputs, its result. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "model/hls4ml/hls.h"
@@ -115,5 +116,23 @@ tgl_status tgl__hls_codes(int64_t **out, hls_layer *layer, uint32_t arg, uint32_
         return TGL_ENOMEM;
     for (uint32_t i = 0; i < n; i++)
         (*out)[i] = tgl__hls_code(values[i], quant);
+    return TGL_OK;
+}
+
+tgl_status tgl__hls_is_newer(bool *out, const hls_layer *layer, const char *header,
+                             const char *marker)
+{
+    const char *text;
+    size_t size;
+    const char *path =
+        tgl__arena_printf(&layer->p->arena, "%snnet_utils/%s", layer->p->folder, header);
+    if (!path)
+        return tgl__fail_nomem(layer->err);
+    TGL_TRY(tgl__hls_read(&text, &size, layer->p, path));
+    *out = !text || strstr(text, marker);
+    if (!text && !layer->p->told_of_headers)
+        tgl__import_choice(layer->p->import, layer->p->folder,
+                           "the project has no %s: hls4ml 1.3's meaning is taken", path);
+    layer->p->told_of_headers = layer->p->told_of_headers || !text;
     return TGL_OK;
 }

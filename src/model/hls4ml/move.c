@@ -167,11 +167,11 @@ static tgl_status transpose_older(hls_layer *layer, uint32_t n)
     uint32_t shape[3], perm[3];
     tgl__tensor y;
     TGL_TRY(tgl__hls_dims(shape, layer, &names[3 - n], n));
-    TGL_TRY(config_list(perm, layer, layer->config, "perm", 3));
-    if (n == 2)
-        perm[0] = 1, perm[1] = 0; /* whatever perm says */
-    else if (perm[0] > 2 || perm[1] > 2 || perm[2] > 2 ||
-             ((1u << perm[0]) | (1u << perm[1]) | (1u << perm[2])) != 7)
+    perm[0] = 1, perm[1] = 0; /* of two axes, whatever perm says */
+    if (n == 3)
+        TGL_TRY(config_list(perm, layer, layer->config, "perm", 3));
+    if (n == 3 && (perm[0] > 2 || perm[1] > 2 || perm[2] > 2 ||
+                   ((1u << perm[0]) | (1u << perm[1]) | (1u << perm[2])) != 7))
         return tgl__hls_fail(layer, TGL_EFORMAT, "'perm': expected each axis once");
     TGL_TRY(tgl__hls_in_shaped(&y, layer, 0, n, shape));
     TGL_TRY(tgl__layer_transpose(layer->l, &y, layer->call->layer, &y, perm));

@@ -52,10 +52,17 @@ static tgl_status minimum(hls_layer *layer)
     return pair(layer, TGL_GRAPH_MINIMUM);
 }
 
-/* (a + b) * 0.5, exactly before the cast. */
+/* (a + b) * 0.5, exactly before the cast; before 1.3 (a + b) / 2, which is cut toward
+ * zero on the sum's grid, with a 2 of the result's type. */
 static tgl_status average(hls_layer *layer)
 {
     tgl__tensor a, b, sum, y;
+    bool newer;
+    const tgl_quant *to = tgl__hls_to(layer);
+    TGL_TRY(tgl__hls_is_newer(&newer, layer, "nnet_merge.h", "ap_ufixed<1, 0>(0.5)"));
+    if (!newer && (to->type.frac < 0 ||
+                   tgl_code_to_double(tgl__hls_code(2, to), to->type.frac) != 2))
+        return tgl__hls_refuse(layer, "a division by 2 in a type that has no 2");
     TGL_TRY(ends(&a, &b, layer));
     TGL_TRY(tgl__layer_pair(layer->l, &sum,
                             tgl__layers_name(layer->l, layer->call->layer, "sum"),
@@ -65,9 +72,10 @@ static tgl_status average(hls_layer *layer)
         return TGL_ENOMEM;
     for (uint32_t i = 0; i < sum.n; i++)
         halves[i] = 1;
+    const tgl_quant cut = {tgl__tensor_type(layer->l, &sum, 0), TGL_TRN_ZERO, TGL_WRAP};
     TGL_TRY(tgl__layer_scale_bias(layer->l, &y, layer->call->layer, &sum, halves,
                                   (tgl_type){0, 1, 1}, NULL, (tgl_type){0, 1, 1}, sum.n,
-                                  tgl__hls_to(layer)));
+                                  newer ? to : &cut));
     return tgl__hls_done(layer, 0, &y);
 }
 

@@ -193,12 +193,38 @@ static tgl_status reduce(tgl__tensor *out, hls_layer *layer, const pool *p,
                           node);
 }
 
+/* Before 1.2 windows in parallel were as large as their stride; before 1.0 a maximum
+ * stayed in the input's type, and a mean was taken in a type of its own. */
+static tgl_status check_version(pool *p, bool *ok, hls_layer *layer, bool global)
+{
+    const char *header = "nnet_pooling.h";
+    bool has_acc, has_size;
+    TGL_TRY(tgl__hls_is_newer(&has_acc, layer, header, "accum_t avg("));
+    TGL_TRY(tgl__hls_is_newer(&has_size, layer, header,
+                              "- CONFIG_T::pool_width) / CONFIG_T::stride_width"));
+    *ok = has_size || layer->is_stream || global ||
+          (p->size[0] == p->stride[0] && p->size[1] == p->stride[1]);
+    if (!*ok)
+        return tgl__hls_refuse(layer, "windows other than the stride in a version that "
+                                      "reads past them");
+    *ok = has_acc || !p->average;
+    if (!*ok)
+        return tgl__hls_refuse(layer, "averages of a version before 1.0");
+    if (!has_acc)
+        p->acc = layer->in[0]->type;
+    return TGL_OK;
+}
+
 static tgl_status emit(hls_layer *layer, uint32_t rank, bool global)
 {
     pool p;
     tgl__tensor x = *tgl__hls_in(layer, 0), windows, y;
     uint32_t refused = layer->p->import->n_refused;
     TGL_TRY(read_pool(&p, layer, rank, global));
+    bool ok;
+    TGL_TRY(check_version(&p, &ok, layer, global));
+    if (!ok)
+        return TGL_OK;
     TGL_TRY(set_windows(&p, layer));
     /* streams are cast to the accumulator's type first, and summed as trees but for the
      * global ones */

@@ -326,7 +326,7 @@ static const hls_token *find_comma(const hls_token *at, const hls_token *end)
 
 tgl_status tgl__hls_split(hls_range **out, uint32_t *n, hls_project *p, hls_range list)
 {
-    const hls_token *end = list.at + list.n;
+    const hls_token *end = list.n ? list.at + list.n : list.at;
     uint32_t count = list.n > 0;
     for (uint32_t i = 0; i < list.n; i++)
         count += tgl__hls_mark(&list.at[i], ',');

@@ -35,6 +35,9 @@ static int64_t wrong(expression *e, const char *what)
 
 static int64_t evaluate(counter *c, hls_text owner, hls_range range)
 {
+    static const hls_token nothing = {.kind = HLS_END, .text = {"", 0}};
+    if (!range.n)
+        range.at = &nothing;
     expression e = {c, owner, range.at, range.at + range.n};
     if (c->depth >= HLS_MAX_DEPTH)
         return wrong(&e, "names refer to each other too deeply");
@@ -220,6 +223,8 @@ hls_text tgl__hls_member_alias(const hls_project *p, hls_text owner, const char 
 bool tgl__hls_real(double *out, hls_range literal)
 {
     char text[64], *stop;
+    if (!literal.n)
+        return false;
     bool minus = literal.n > 1 && tgl__hls_mark(literal.at, '-');
     if (literal.n != 1u + minus || literal.at[minus].kind != HLS_NUMBER ||
         literal.at[minus].text.n >= sizeof text)
@@ -244,6 +249,8 @@ typedef struct type_name {
 static type_name take_apart(hls_range type)
 {
     type_name t = {{"", 0}, {"", 0}, {NULL, 0}};
+    if (!type.n)
+        return t;
     const hls_token *at = type.at, *end = type.at + type.n;
     while (at < end && (tgl__hls_word(at, "const") || tgl__hls_word(at, "typename") ||
                         tgl__hls_word(at, "static")))
@@ -266,7 +273,7 @@ static uint32_t cut(hls_range *out, uint32_t max, hls_range list)
 {
     uint32_t n = 0, depth = 0;
     const hls_token *from = list.at;
-    for (uint32_t i = 0; i <= list.n && n < max; i++) {
+    for (uint32_t i = 0; list.n && i <= list.n && n < max; i++) {
         const hls_token *t = &list.at[i];
         bool end = i == list.n;
         if (!end && (tgl__hls_mark(t, '<') || tgl__hls_mark(t, '(')))
@@ -401,9 +408,11 @@ static tgl_status fail_count(const hls_project *p, hls_text name, uint32_t expec
 tgl_status tgl__hls_initialiser(double *out, const hls_project *p, const hls_name *array,
                                 uint32_t n)
 {
-    const hls_token *t = array->value.at, *end = t + array->value.n;
     size_t found = 0;
-    if (array->value.n < 2 || !tgl__hls_mark(t, '{') || !tgl__hls_mark(end - 1, '}'))
+    if (array->value.n < 2)
+        return fail_count(p, array->name, n, 0);
+    const hls_token *t = array->value.at, *end = t + array->value.n;
+    if (!tgl__hls_mark(t, '{') || !tgl__hls_mark(end - 1, '}'))
         return tgl__fail(p->err, TGL_EFORMAT, "array '%.*s': expected { ... }",
                          (int)array->name.n, array->name.at);
     for (t++, end--; t < end; found++) {
