@@ -53,7 +53,7 @@ class Network:
         self.name, self.build, self.io_type, self.backend, self.strategy = name, build, io_type, backend, strategy
         self.precision, self.reuse, self.layers, self.events, self.grid = precision, reuse, layers or {}, events, grid
         # with a namespace hls4ml 1.3 writes calls of distributed arithmetic that do not compile
-        self.space = "" if strategy == "distributed_arithmetic" else "ns_" + name
+        self.space = "" if strategy in ("distributed_arithmetic", "resource_unrolled") else "ns_" + name
         if CAMPAIGN or not campaign:
             Network.all.append(self)
 
@@ -208,6 +208,8 @@ Network("resource", zoo(12, {"a": [D(8), A("relu"), D(6)], "b": [D(4), D(6)]}), 
 
 Network("arithmetic", zoo(24, {"a": [D(5), A("relu"), D(4)], "c": [R(8, 3), layer(C1, 3, 3, padding="same"), FLAT],
                                "i": [R(4, 3, 2), layer(C2, 2, 2), FLAT]}), strategy="distributed_arithmetic", grid=8, precision="ap_fixed<10,6>")
+Network("unrolled", zoo(12, {"a": [D(8), A("relu"), D(6)], "c": [R(6, 2), layer(C1, 4, 3), FLAT]}), strategy="resource_unrolled", reuse=2, campaign=True,
+        layers={"a_0": NARROW, "a_2": NARROW, "c_1": NARROW})
 Network("arithmetic_stream", zoo(24, {"a": [D(5), A("relu"), D(4)], "c": [R(8, 3), layer(C1, 3, 3, padding="same"), FLAT]}),
         strategy="distributed_arithmetic", grid=8, io_type="io_stream", precision="ap_fixed<10,6>", campaign=True)
 

@@ -20,6 +20,12 @@ static bool set_product(tgl__matrix *m, int64_t *weights, size_t n, hls_text pro
     return true;
 }
 
+static bool begins(hls_text text, const char *with)
+{
+    size_t n = strlen(with);
+    return text.n > n && memcmp(text.at, with, n) == 0;
+}
+
 /* Kernels whose weights lie as (n_in, n_out) against (n_out, n_in). */
 static bool is_latency(bool *known, const hls_layer *layer, hls_text config)
 {
@@ -30,6 +36,7 @@ static bool is_latency(bool *known, const hls_layer *layer, hls_text config)
     *known = latency || tgl__hls_is(kernel, "DenseResource_rf_leq_nin") ||
              tgl__hls_is(kernel, "DenseResource_rf_gt_nin_rem0") ||
              tgl__hls_is(kernel, "DenseResource_rf_gt_nin") ||
+             begins(kernel, "dense_resource_unrolled_") ||
              (!kernel.n && tgl__hls_is(strategy, "resource"));
     return latency;
 }
@@ -181,8 +188,7 @@ tgl_status tgl__hls_matrix(tgl__matrix *m, bool *ok, hls_layer *layer,
     const size_t sets = k->sets > 1 ? k->sets : 1, one = (size_t)k->n_in * k->n_out;
     const size_t n = one * sets;
     hls_text kernel = tgl__hls_member_alias(layer->p, k->config, "kernel");
-    if (kernel.n > sizeof wrapper - 1 &&
-        memcmp(kernel.at, wrapper, sizeof wrapper - 1) == 0)
+    if (begins(kernel, wrapper))
         return by_sums(m, ok, layer, kernel, k);
     if (!*ok)
         return tgl__hls_refuse(layer, "another kernel than latency's or resource's");

@@ -239,6 +239,10 @@ extern const hls_operator tgl__hls_dense[], tgl__hls_activations[], tgl__hls_sof
     tgl__hls_convolutions[], tgl__hls_pools[], tgl__hls_pairs[], tgl__hls_moves[],
     tgl__hls_arithmetics[], tgl__hls_attention[], tgl__hls_recurrent[];
 
+/* A function of the project's own: a quantiser with a type for each element. */
+extern const hls_operator tgl__hls_mask;
+uint32_t tgl__hls_mask_size(const hls_name *function);
+
 /* Fail with file, line and layer in front. */
 tgl_status tgl__hls_fail(const hls_layer *layer, tgl_status code, const char *format, ...)
     TGL_PRINTF(3, 4);

@@ -127,6 +127,8 @@ static tgl_status read_own(uint32_t *out, const step *s)
         if (tgl__hls_mark(&function->type.at[i], '['))
             TGL_TRY(tgl__hls_int(&n, s->layer.p, none,
                                  (hls_range){&function->type.at[i + 1], 1}));
+    if (n == 0 && function && function->kind == HLS_FUNCTION && function->value.n)
+        n = tgl__hls_mask_size(function);
     if (n < 1 || n > 1 << 20)
         return tgl__hls_fail(&s->layer, TGL_EFORMAT,
                              "expected its code in nnet_code_gen.h, found none");
@@ -204,6 +206,16 @@ static tgl_status read_ends(importer *m, step *s)
     return TGL_OK;
 }
 
+/* hls4ml's own function, or a quantiser that the project itself has the code of. */
+static const hls_operator *operator_of(const importer *m, const hls_call *call)
+{
+    const hls_name *own = tgl__hls_name(&m->p, (hls_text){"", 0}, call->function);
+    const hls_operator *op = find_operator(call->function);
+    bool is_mask = !op && own && own->kind == HLS_FUNCTION && own->value.n &&
+                   tgl__hls_mask_size(own) > 0;
+    return is_mask ? &tgl__hls_mask : op;
+}
+
 static tgl_status read_steps(importer *m)
 {
     m->steps = tgl__arena_alloc(&m->p.arena, m->top.n_call + 1, sizeof *m->steps);
@@ -212,7 +224,7 @@ static tgl_status read_steps(importer *m)
     for (uint32_t i = 0; i < m->top.n_call; i++) {
         const hls_call *call = &m->top.calls[i];
         step *s = &m->steps[i];
-        s->op = find_operator(call->function);
+        s->op = operator_of(m, call);
         s->layer = (hls_layer){.p = &m->p, .l = &m->l, .call = call, .err = m->err};
         if (call->n_type && call->types[call->n_type - 1].n)
             s->layer.config = call->types[call->n_type - 1].at->text;

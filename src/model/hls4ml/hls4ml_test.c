@@ -243,6 +243,15 @@ static void follows_sums(void **state)
     int64_t *values = tgl__calloc((size_t)n, sizeof *values);
     const int64_t x[2] = {-20, -8}; /* -2.5 and -1, which wraps to 3 */
     assert_int_equal(tgl_graph_eval(values, graph, x, &err), TGL_OK);
+    /* the mask: 8 bits of the first, the second left out */
+    uint32_t masked;
+    assert_string_equal(tgl_graph_output(graph, 1, &masked), "m");
+    assert_int_equal(values[tgl__graph_first(graph, masked)],
+                     -40); /* -2.5 in sixteenths */
+    assert_int_equal(values[tgl__graph_first(graph, masked) + 1], 0);
+    uint32_t last;
+    (void)tgl_graph_output(graph, 0, &last);
+    n = tgl__graph_first(graph, last) + 2;
     assert_int_equal(values[n - 2], -48);  /* -2.5 - 0.75 + 0.25 = -3 in sixteenths */
     assert_int_equal(values[n - 1], -152); /* -5 - 6 + 1.5 = -9.5 */
     tgl__free(values);
@@ -266,6 +275,9 @@ static void names_what_is_wrong_with_sums(void **state)
     refuses_in("arithmetic.txt", "<1,-1>(0.25)", "<1,0>(0.25)",
                "expected a number that its type holds");
     refuses_in("arithmetic.txt", "data[2]", "data[3]", "its windows: expected buffer");
+    refuses_in("arithmetic.txt", "(inp[0])", "(inp[2])",
+               "element 0: expected TYPE(inp[0]) or 0");
+    refuses_in("arithmetic.txt", "(inp[0])", "(inp[0] + 1)", "expected TYPE(inp[0])");
     refuses_in("arithmetic.txt", "void dense_da_3", "void dense_da_4",
                "expected a function 'dense_da_3' in nnet_code_gen.h, found none");
     refuses_in("arithmetic.txt", "void dense_da_2", "void dense_da_1",

@@ -73,12 +73,16 @@ tgl_status tgl__hls_step_lookup(tgl__tensor *out, hls_layer *layer, const char *
                                 const tgl_quant *to)
 {
     uint32_t bits = log2_of(s->n), range = log2_of(s->range);
-    const tgl_type type = tgl__tensor_type(layer->l, x, 0);
-    const int magnitude = type.width - type.frac + (int)(bits + s->up) - (int)range;
-    if (!bits || magnitude > 30 || (type.frac < 0 && bits < range))
-        return tgl__hls_refuse(layer,
-                               "a table of %u entries for a value of %d integer bits",
-                               s->n, type.width - type.frac);
+    int most = 0, least = 0; /* integer bits, fraction bits of any element */
+    for (uint32_t i = 0; i < x->n; i++) {
+        const tgl_type type = tgl__tensor_type(layer->l, x, i);
+        most = type.width - type.frac > most ? type.width - type.frac : most;
+        least = type.frac < least ? type.frac : least;
+    }
+    if (!bits || most + (int)(bits + s->up) - (int)range > 30 ||
+        (least < 0 && bits < range))
+        return tgl__hls_refuse(
+            layer, "a table of %u entries for a value of %d integer bits", s->n, most);
     /* one more bit than the table where only one sign of the index addresses it */
     const uint8_t width = (uint8_t)(bits + !s->centre);
     const tgl_quant index = {
