@@ -1,7 +1,9 @@
 /* Yosys for UltraScale+, as a program with a time limit. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -11,23 +13,42 @@
 
 enum { SECONDS = 3600 };
 
-/* Yosys runs among the sources; what it writes goes elsewhere. */
-static tgl_status write_script(const char *path, const char *module, const char *stat,
+/* Yosys runs in the folder `work`; its scripts know no quotes, so that everything has a
+ * plain name there: `prefix` leads to the sources. */
+static tgl_status write_script(const char *path, const char *module, const char *prefix,
                                tgl_error *err)
 {
     tgl_buffer script = TGL_BUFFER_INIT;
-    if (strpbrk(stat, "\"\\\n") != NULL)
-        return tgl__fail(err, TGL_EUNSUPPORTED,
-                         "yosys: expected a path without quotes, found '%s'", stat);
     tgl__buffer_printf(&script,
-                       "read_verilog %s.v %s_core.v %s_bank.v\n"
+                       "read_verilog %s%s.v %s%s_core.v %s%s_bank.v\n"
                        "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top %s\n"
-                       "tee -o \"%s\" stat\n",
-                       module, module, module, module, stat);
+                       "tee -o stat.txt stat\n",
+                       prefix, module, prefix, module, prefix, module, module);
     tgl_status status = script.failed
                             ? tgl__fail_nomem(err)
                             : tgl__file_write(path, script.bytes, script.size, err);
     tgl__buffer_release(&script);
+    return status;
+}
+
+/* The sources' place as seen from `work`: a link, unless they are there. */
+static tgl_status link_sources(const char **prefix, const char *directory,
+                               const char *work, tgl_error *err)
+{
+    char *from = realpath(directory, NULL), *to = realpath(work, NULL),
+         *name = to ? tgl__path_join(to, "sources") : NULL;
+    tgl_status status = TGL_OK;
+    *prefix = "";
+    if (!from || !name)
+        status = tgl__fail_errno(err, "open", from ? work : directory);
+    else if (strcmp(from, to) != 0) {
+        *prefix = "sources/";
+        if ((unlink(name) != 0 && errno != ENOENT) || symlink(from, name) != 0)
+            status = tgl__fail_errno(err, "link", name);
+    }
+    free(from);
+    free(to);
+    tgl__free(name);
     return status;
 }
 
@@ -45,12 +66,12 @@ static tgl_status read_version(char version[32], tgl_error *err)
     return TGL_OK;
 }
 
-static tgl_status run_yosys(const char *directory, const char *script,
-                            const tgl_progress *progress, tgl_error *err)
+static tgl_status run_yosys(const char *work, const tgl_progress *progress,
+                            tgl_error *err)
 {
-    const char *argv[] = {"yosys", "-q", "-s", script, NULL};
+    const char *argv[] = {"yosys", "-q", "-s", "synth.ys", NULL};
     tgl_subprocess process = {.argv = argv,
-                              .directory = directory,
+                              .directory = work,
                               .timeout_s = SECONDS,
                               .progress = progress,
                               .label = "synthesis with Yosys"};
@@ -74,21 +95,19 @@ static tgl_status synthesise(tgl_resources *out, const char *directory, const ch
                              const tgl_progress *progress, tgl_error *err)
 {
     tgl__description d;
-    char *real = realpath(work, NULL), *script = NULL, *stat = NULL, *text = NULL,
-         version[32];
+    char *script = tgl__path_join(work, "synth.ys"),
+         *stat = tgl__path_join(work, "stat.txt"), *text = NULL, version[32];
+    const char *prefix;
     size_t size;
     tgl_status status = TGL_OK;
     tgl_resources r = {-1, -1, -1, -1, -1, 0, -1, "", ""};
-    script = real ? tgl__path_join(real, "synth.ys") : NULL;
-    stat = real ? tgl__path_join(real, "stat.txt") : NULL;
-    if (!script || !stat) {
-        status = tgl__fail_nomem(err);
-        goto out;
-    }
+    if (!script || !stat)
+        TGL_TRY_GOTO(tgl__fail_nomem(err));
     TGL_TRY_GOTO(tgl__description_read(&d, directory, err));
-    TGL_TRY_GOTO(write_script(script, d.module, stat, err));
+    TGL_TRY_GOTO(link_sources(&prefix, directory, work, err));
+    TGL_TRY_GOTO(write_script(script, d.module, prefix, err));
     TGL_TRY_GOTO(read_version(version, err));
-    TGL_TRY_GOTO(run_yosys(directory, script, progress, err));
+    TGL_TRY_GOTO(run_yosys(work, progress, err));
     TGL_TRY_GOTO(tgl__file_read(&text, &size, stat, 16u << 20, err));
     TGL_TRY_GOTO(tgl__yosys_stat(&r, text, size, d.module, err));
     r.latency_cycles = d.latency;
@@ -96,7 +115,6 @@ static tgl_status synthesise(tgl_resources *out, const char *directory, const ch
     snprintf(r.source, sizeof r.source, "yosys %.20s synth_xilinx xcup", version);
     *out = r;
 out:
-    free(real);
     tgl__free(script);
     tgl__free(stat);
     tgl__free(text);
