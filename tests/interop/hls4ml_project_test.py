@@ -208,6 +208,12 @@ Network("resource", zoo(12, {"a": [D(8), A("relu"), D(6)], "b": [D(4), D(6)]}), 
 
 Network("arithmetic", zoo(24, {"a": [D(5), A("relu"), D(4)], "c": [R(8, 3), layer(C1, 3, 3, padding="same"), FLAT],
                                "i": [R(4, 3, 2), layer(C2, 2, 2), FLAT]}), strategy="distributed_arithmetic", grid=8, precision="ap_fixed<10,6>")
+RESOURCE = {"c1": [R(12, 2), layer(C1, 4, 3), FLAT], "c2": [R(4, 3, 2), layer(C2, 3, (3, 2)), A("relu"), FLAT]}
+for flow in ("io_parallel", "io_stream"):
+    Network("conv_resource_" + flow, zoo(24, RESOURCE), strategy="Resource", reuse=3, io_type=flow, campaign=True,
+            layers={"c1_1": NARROW, "c2_1": NARROW})
+Network("recurrent_stream", zoo(12, {"lstm": [STEPS, layer(L.LSTM, 3)], "gru": [STEPS, layer(L.GRU, 3, return_sequences=True), FLAT]}),
+        layers={"lstm_1": SAME, "gru_1": CELL}, precision="ap_fixed<12,4>", io_type="io_stream", campaign=True)
 Network("unrolled", zoo(12, {"a": [D(8), A("relu"), D(6)], "c": [R(6, 2), layer(C1, 4, 3), FLAT]}), strategy="resource_unrolled", reuse=2, campaign=True,
         layers={"a_0": NARROW, "a_2": NARROW, "c_1": NARROW})
 Network("arithmetic_stream", zoo(24, {"a": [D(5), A("relu"), D(4)], "c": [R(8, 3), layer(C1, 3, 3, padding="same"), FLAT]}),
