@@ -1,6 +1,6 @@
 #!/bin/sh
-# `firmware synth` with the real Yosys on a small program: in a folder of its own, with --keep, in paths with blanks, and as a stage;
-# each time the same figures, and nothing written beside the sources.
+# `firmware synth` with the real Yosys on a small program: in paths with blanks and quotes, into a folder that is
+# kept, and as a stage; nothing is written beside the sources.
 set -u
 t=${TGL_COMMAND:?}
 dir=$(mktemp -d)
@@ -27,15 +27,9 @@ JSON
 "$t" model import model/graph.json model/out.json --program model/program.tglp 2>err || bad "import: $(cat err)"
 "$t" firmware build model/program.tglp "fw dir" >out 2>err || bad "build: $(cat err)"
 ls "fw dir" >before
-"$t" firmware synth "fw dir" --json >one.json 2>err || bad "synth: $(cat err)"
-"$t" firmware synth "fw dir" --keep "kept here" --json >two.json 2>err || bad "synth --keep: $(cat err)"
-"$t" firmware synth "fw dir" --keep "fw dir" --json >three.json 2>err || bad "synth among the sources: $(cat err)"
+"$t" firmware synth "fw dir" --keep "kept here" --json >one.json 2>err || bad "synth --keep: $(cat err)"
 grep -q '"lut" *: *[1-9]' one.json || bad "no LUTs: $(cat one.json)"
-for other in two three; do
-    cmp -s one.json $other.json || bad "other figures: $(cat one.json $other.json)"
-done
 [ -s "kept here/stat.txt" ] || bad "stat.txt is not kept"
-rm -f "fw dir/stat.txt" "fw dir/synth.ys"
 ls "fw dir" | cmp -s - before || bad "something is left among the sources: $(ls "fw dir")"
 
 cat >trigline.yaml <<'YAML'
