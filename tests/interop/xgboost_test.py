@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 try:
     import numpy as np
@@ -110,8 +111,10 @@ def run_case(lib, directory, rng, name, parameters, rounds):
     booster.save_model(path)
     with open(path) as f:
         model = json.load(f)
+    begin = time.perf_counter()
     subprocess.run([os.path.join(BUILD, "trigline"), "model", "import", path, graph_path, "--inputs", f"fixed<{WIDTH},{WIDTH - FRAC}>",
                     "--scores", f"fixed<{SCORE_WIDTH},{SCORE_WIDTH - SCORE_FRAC},RND,SAT>"], check=True, capture_output=True)
+    import_ms = 1e3 * (time.perf_counter() - begin)  # the process and its output, too
     trees = model["learner"]["gradient_booster"]["model"]["trees"]
     thresholds = [(f, t) for tree in trees for f, t, left in zip(tree["split_indices"], tree["split_conditions"], tree["left_children"]) if left != -1]
     codes = codes_of(rng, thresholds, N_EVENT)
@@ -136,6 +139,7 @@ def run_case(lib, directory, rng, name, parameters, rounds):
     distance = np.abs(found / 2.0**SCORE_FRAC - margin).max() * 2**SCORE_FRAC
     print(f"{name}: {len(trees)} trees, {len(thresholds)} splits, {N_EVENT} events: {differing} differ, evaluator {by_oracle}; "
           f"XGBoost's float margin within {distance:.2f} units")
+    print(f"MODEL importer=xgboost model={name} import_ms={import_ms:.1f} operators={len(trees)} events={N_EVENT} differing={differing}")
     assert differing == 0 and by_oracle == 0, (name, slack)
     assert distance <= 0.5 * (len(trees) / n_class + 1) + 0.01
     assert len(np.unique(found)) > 3
